@@ -1,0 +1,204 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// The ports are what the core needs of the world. Package store implements all that keep something; the edges implement
+// Deliverer. Every method is safe for concurrent use. Errors that a caller acts on are named in the comments; a thing
+// that is not there is an *Error with code NotFound unless said otherwise. What a read returns is the caller's to keep.
+
+// Errors between the core and its ports.
+var (
+	// ErrMoved says that somebody else wrote to the room's log since the step was planned: load again, plan again.
+	ErrMoved = errors.New("the room's log has moved on")
+	// ErrExists says that what should be made is already there.
+	ErrExists = errors.New("already exists")
+)
+
+// Sent marks a new message in a Commit with the key under which its sender may repeat it.
+type Sent struct{ UserID, ClientMessageID string }
+
+// DuplicateError says that messages of a Commit were sent before. Nothing was written.
+type DuplicateError struct{ Sent []Sent }
+
+func (*DuplicateError) Error() string { return "a message was already sent" }
+
+// Commit is one atomic step of one room's log.
+type Commit struct {
+	// After is the head on which the step was planned: if the stored one differs, ErrMoved. Zero: the room is new
+	// (ErrMoved if it exists).
+	After int64
+	// Room is the room as it will be; its HeadSeq is the last number that the step takes.
+	Room Room
+	// New are new messages, in order; each leaves an idempotency record for at least 24 hours and moves the sender's
+	// own read marker to itself.
+	New []Message
+	// Changed are messages in their new form, replacing the old one.
+	Changed []Message
+	// Changes are the other log entries.
+	Changes []Change
+	// Join and Leave are memberships to store (new or with another role) and to remove.
+	Join  []Membership
+	Leave []Membership
+	// Gone removes the room from all lists: its log stays readable for nobody.
+	Gone bool
+}
+
+// MaxCommitMessages is how many new messages one Commit may hold.
+const MaxCommitMessages = 24
+
+// Log keeps rooms, their members and their logs.
+type Log interface {
+	// Commit does the whole step durably, or nothing. ErrMoved, *DuplicateError.
+	Commit(ctx context.Context, c Commit) error
+	// Duplicate returns the message that Sent made in a room.
+	Duplicate(ctx context.Context, roomID string, s Sent) (Message, error)
+	// Messages returns messages with from ≤ Seq ≤ to, ascending, or descending with reverse, at most limit (≤ 1000).
+	// Fewer than limit means that there are no more.
+	Messages(ctx context.Context, roomID string, from, to int64, limit int, reverse bool) ([]Message, error)
+	// Changes returns changes with from ≤ Seq ≤ to, ascending, at most limit (≤ 1000).
+	Changes(ctx context.Context, roomID string, from, to int64, limit int) ([]Change, error)
+	// MessagesOf returns messages of one person over all rooms, newest first, and a cursor for more (empty at the end).
+	MessagesOf(ctx context.Context, userID, cursor string, limit int) ([]Message, string, error)
+}
+
+// Rooms finds rooms and members.
+type Rooms interface {
+	// Rooms returns the rooms that exist out of those asked for, in their order.
+	Rooms(ctx context.Context, roomIDs ...string) ([]Room, error)
+	// PublicRooms returns public rooms by folded name, those whose name begins with prefix (folded), and a cursor.
+	PublicRooms(ctx context.Context, prefix, cursor string, limit int) ([]Room, string, error)
+	// RoomsOf returns a person's memberships, without ReadSeq, all of them (at most MaxRoomsOf).
+	RoomsOf(ctx context.Context, userID string) ([]Membership, error)
+	// Member returns one membership, or NotFound.
+	Member(ctx context.Context, roomID, userID string) (Membership, error)
+	// Members returns members by user id, and a cursor.
+	Members(ctx context.Context, roomID, cursor string, limit int) ([]Membership, string, error)
+}
+
+// Marker is how far a person has read a room.
+type Marker struct {
+	RoomID  string
+	Seq     int64
+	Ordinal int64 // of the newest message at or before Seq
+}
+
+// Markers keeps read markers. They only move forward.
+type Markers interface {
+	// Mark moves a person's marker to m; false if it was there or further already.
+	Mark(ctx context.Context, userID string, m Marker) (bool, error)
+	// MarkersOf returns all markers of a person.
+	MarkersOf(ctx context.Context, userID string) ([]Marker, error)
+}
+
+// Users keeps people and what they sign in with.
+type Users interface {
+	// CreateUser stores a new account under its unique username; ErrExists if the name is taken.
+	// With first it also fails with ErrExists if any account was ever made with first.
+	CreateUser(ctx context.Context, a Account, first bool) error
+	// UpdateUser replaces the account if the stored Version is still a.Version; stores it with Version+1.
+	// ErrMoved otherwise.
+	UpdateUser(ctx context.Context, a Account) error
+	// Account and AccountByName return one account, or NotFound.
+	Account(ctx context.Context, userID string) (Account, error)
+	AccountByName(ctx context.Context, username string) (Account, error)
+	// Users returns those who exist out of those asked for, in their order.
+	Users(ctx context.Context, userIDs ...string) ([]User, error)
+	// SearchUsers returns people one of whose names has a word that begins with prefix (folded, as Names.NicknameKey),
+	// all people for an empty prefix, and a cursor.
+	SearchUsers(ctx context.Context, prefix, cursor string, limit int) ([]User, string, error)
+}
+
+// Seen keeps when people were last connected.
+type Seen interface {
+	SetSeen(ctx context.Context, userID string, at Millis) error
+	// Seen returns the moments of those who were ever seen.
+	Seen(ctx context.Context, userIDs ...string) (map[string]Millis, error)
+}
+
+// Sessions keeps sign-ins, for package identity.
+type Sessions interface {
+	// PutSession stores s; with previous it replaces the session only if its TokenHash is still previous (ErrMoved).
+	PutSession(ctx context.Context, s Session, previous []byte) error
+	Session(ctx context.Context, userID, sessionID string) (Session, error)
+	SessionsOf(ctx context.Context, userID string) ([]Session, error)
+	// DeleteSessions ends sessions; those already gone are no error.
+	DeleteSessions(ctx context.Context, userID string, sessionIDs ...string) error
+}
+
+// Once keeps small secrets that work a single time, such as socket tickets, for package identity.
+type Once interface {
+	// PutOnce stores value under key until expires.
+	PutOnce(ctx context.Context, key, value string, expires Millis) error
+	// TakeOnce returns the value and removes it: of several takers exactly one gets it, the others NotFound.
+	TakeOnce(ctx context.Context, key string) (string, error)
+}
+
+// Keys keeps the keys that sign access tokens, for package identity.
+type Keys interface {
+	Keys(ctx context.Context) ([]SigningKey, error)
+	// AddKey stores a new key and removes those in drop.
+	AddKey(ctx context.Context, k SigningKey, drop ...string) error
+}
+
+// Invites keeps invitations, for package identity.
+type Invites interface {
+	CreateInvite(ctx context.Context, i Invite) error
+	Invite(ctx context.Context, tokenHash string) (Invite, error)
+	InvitesBy(ctx context.Context, userID string) ([]Invite, error)
+	// UseInvite counts one use: Conflict when it is used up.
+	UseInvite(ctx context.Context, tokenHash string) error
+	DeleteInvite(ctx context.Context, tokenHash string) error
+}
+
+// Settings keeps the operator's choices.
+type Settings interface {
+	// Server returns what was set, or a zero Server.
+	Server(ctx context.Context) (Server, error)
+	SetServer(ctx context.Context, s Server) error
+}
+
+// Delivery is what a step of a room's log tells its members, in order.
+type Delivery struct {
+	RoomID string
+	Events []Event
+}
+
+// Deliverer tells connected people. It never waits for a reader.
+type Deliverer interface {
+	// Deliver tells all members of a room that are connected. Calls for one room come one after another, in log order.
+	// Membership events in it change who hears what follows: somebody who joins hears their own joining and all after
+	// it, somebody who leaves hears up to their own leaving.
+	Deliver(ctx context.Context, d Delivery)
+	// Signal tells what is not stored, and may be dropped under load: to the members of a room but one person
+	// (Typing, Read), or if roomID is empty to everybody who shares a small room with userID and to themselves (Presence).
+	Signal(ctx context.Context, roomID, userID string, e Event)
+	// ToUser tells all connections of one person.
+	ToUser(ctx context.Context, userID string, e Event)
+	// Online says which of these people have a connection now.
+	Online(ctx context.Context, userIDs ...string) (map[string]bool, error)
+	// Disconnect ends the connections of a person, or only those of one session, with close code 4401.
+	Disconnect(ctx context.Context, userID, sessionID string)
+}
+
+// Limiter says whether one more of something is allowed now.
+type Limiter interface {
+	// Allow takes one of what key may do by rule; a positive duration says to wait that long, and takes nothing.
+	Allow(ctx context.Context, rule Rule, key string) time.Duration
+}
+
+// Rule names a rate limit; what it allows is a setting.
+type Rule string
+
+// The rules.
+const (
+	LimitSend            Rule = "send"             // messages and changes, by user
+	LimitTyping          Rule = "typing"           // typing, read and presence requests, by user
+	LimitRequests        Rule = "requests"         // any other request, by user
+	LimitRegister        Rule = "register"         // accounts, by address
+	LimitFailuresAddress Rule = "failures-address" // failed log-ins, by address
+	LimitFailuresAccount Rule = "failures-account" // failed log-ins, by account
+)
