@@ -1,0 +1,267 @@
+/** The wire types of Parley's public contract, version 1. All times are epoch milliseconds. */
+
+export type RoomKind = 'public' | 'private' | 'direct'
+export type Role = 'owner' | 'moderator' | 'member'
+
+export interface User {
+  userId: string
+  username: string
+  displayName: string
+  avatarUrl?: string
+  createdAt: number
+  /** Only in one's own record. */
+  admin?: boolean
+}
+
+export interface Attachment {
+  fileId: string
+  filename: string
+  contentType: string
+  size: number
+}
+
+export interface Message {
+  roomId: string
+  /** The log number that created it; messages are ordered by it. */
+  seq: number
+  /** The log number of its latest change; the larger one holds the newer contents. */
+  updatedSeq?: number
+  messageId: string
+  userId: string
+  username: string
+  /** Empty once deleted. */
+  content: string
+  createdAt: number
+  clientMessageId: string
+  editedAt?: number
+  deletedAt?: number
+  /** A messageId of the same room. */
+  replyTo?: string
+  threadId?: string
+  attachments: Attachment[]
+  /** Emoji to user ids, in the order they came. */
+  reactions: Record<string, string[]>
+  /** User ids. */
+  mentions: string[]
+}
+
+export interface Room {
+  roomId: string
+  kind: RoomKind
+  name: string
+  topic: string
+  createdBy: string
+  createdAt: number
+  /** The newest number of the room's log. */
+  headSeq: number
+}
+
+export interface Membership {
+  roomId: string
+  userId: string
+  role: Role
+  joinedAt: number
+  readSeq: number
+}
+
+/** A room as one of its members lists it. */
+export interface MyRoom extends Room {
+  membership: Membership
+  unread: number
+  mentions: number
+  lastMessage?: Message
+  /** In direct rooms: everyone, oneself included. */
+  members?: User[]
+}
+
+/** A public room as anybody may find it. */
+export interface PublicRoom extends Room {
+  memberCount: number
+  joined: boolean
+}
+
+export interface Member extends User {
+  role: Role
+  joinedAt: number
+  online: boolean
+  lastSeen: number
+}
+
+export interface ServerInfo {
+  name: string
+  registration: 'open' | 'invite' | 'closed'
+  /** True until the first user exists. */
+  setupRequired: boolean
+  version: string
+  limits: { messageBytes: number; avatarBytes: number; directMembers: number }
+}
+
+export interface LoginResult {
+  accessToken: string
+  /** Seconds. */
+  expiresIn: number
+  user: User
+}
+
+export interface RegisterInput {
+  username: string
+  password: string
+  email?: string
+  displayName?: string
+  /** Only where the server has no user yet: names the server and its first room. */
+  serverName?: string
+  inviteToken?: string
+}
+
+export interface RegisterResult {
+  user: User
+  confirmationRequired: boolean
+}
+
+export interface Session {
+  sessionId: string
+  createdAt: number
+  lastUsedAt: number
+  userAgent: string
+  address: string
+  current: boolean
+}
+
+export interface Invite {
+  token: string
+  url: string
+  expiresAt: number
+  roomId?: string
+  maxUses: number
+  uses: number
+}
+
+/** What anybody who holds an invite link may see. */
+export interface InvitePreview {
+  serverName: string
+  inviter: User
+  room?: { roomId: string; name: string; topic: string }
+  valid: boolean
+}
+
+export interface Presence {
+  userId: string
+  online: boolean
+  lastSeen: number
+}
+
+export interface MessagePage {
+  messages: Message[]
+  hasMoreBefore: boolean
+  hasMoreAfter: boolean
+}
+
+export interface PageBounds {
+  before?: number
+  after?: number
+  around?: number
+  limit?: number
+}
+
+export interface SendInput {
+  roomId: string
+  content: string
+  clientMessageId: string
+  replyTo?: string
+}
+
+export interface UnreadCount {
+  roomId: string
+  headSeq: number
+  readSeq: number
+  unread: number
+  mentions: number
+}
+
+export type ErrorCode =
+  | 'invalid_request'
+  | 'unauthenticated'
+  | 'forbidden'
+  | 'not_found'
+  | 'conflict'
+  | 'too_large'
+  | 'rate_limited'
+  | 'unavailable'
+  | 'internal'
+
+/** An RFC 9457 problem as the server writes it. */
+export interface Problem {
+  type: string
+  title: string
+  status: number
+  detail: string
+  code: ErrorCode
+  requestId?: string
+  retryAfterMs?: number
+  field?: string
+}
+
+export type RoomChange = 'created' | 'updated' | 'joined' | 'left' | 'removed' | 'role' | 'deleted'
+
+export interface RoomEvent {
+  seq: number
+  change: RoomChange
+  room: Room
+  membership?: Membership
+}
+
+/** The events that take a number of the room's log. */
+export type LogFrame =
+  | { type: 'newMessage'; data: { message: Message } }
+  | { type: 'messageUpdated'; data: { message: Message } }
+  | { type: 'room'; data: RoomEvent }
+
+export interface SyncedRoom {
+  roomId: string
+  headSeq: number
+  events: LogFrame[]
+  /** False: too far behind; drop what is held of this room and page through history. */
+  complete: boolean
+}
+
+export interface WireError {
+  code: ErrorCode
+  message: string
+  retryAfterMs?: number
+}
+
+/** Every frame a server sends. An answer carries the requestId of its request. */
+export type ServerFrame = { requestId?: string } & (
+  | LogFrame
+  | { type: 'ack'; data: { message?: Message } }
+  | { type: 'messageHistory'; data: MessagePage & { roomId: string } }
+  | { type: 'clients'; data: { clients: (Presence & { username: string })[] } }
+  | { type: 'synced'; data: { rooms: SyncedRoom[] } }
+  | { type: 'pong'; data: { rooms: Record<string, number> } }
+  | { type: 'presence'; data: Presence }
+  | { type: 'typing'; data: { roomId: string; userId: string } }
+  | { type: 'read'; data: { roomId: string; userId: string; seq: number } }
+  | { type: 'notification'; data: { kind: string; message: Message } }
+  | { type: 'error'; data: WireError }
+)
+
+/** What each action of a client carries. */
+export interface Actions {
+  sendMessage: SendInput
+  getMessages: { roomId: string } & PageBounds
+  getClients: { roomId?: string }
+  sync: { rooms: Record<string, number> }
+  typing: { roomId: string }
+  markRead: { roomId: string; seq: number }
+  ping: Record<string, never>
+}
+
+/** What the server answers to each action; `typing` has no answer. */
+export interface Answers {
+  sendMessage: { message: Message }
+  getMessages: MessagePage & { roomId: string }
+  getClients: { clients: (Presence & { username: string })[] }
+  sync: { rooms: SyncedRoom[] }
+  markRead: { message?: Message }
+  ping: { rooms: Record<string, number> }
+}

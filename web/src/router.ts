@@ -1,0 +1,45 @@
+import { createRouter, createWebHistory, type Router, type RouteRecordRaw } from 'vue-router'
+import { useSession } from './stores/session'
+
+declare module 'vue-router' {
+  interface RouteMeta {
+    /** Who may see the route: without it, only those signed in. */
+    access?: 'guest' | 'all'
+  }
+}
+
+const routes: RouteRecordRaw[] = [
+  {
+    path: '/',
+    component: () => import('./pages/ChatPage.vue'),
+    children: [
+      { path: '', name: 'home', component: () => import('./pages/HomePage.vue') },
+      { path: 'rooms', name: 'browse', component: () => import('./pages/BrowsePage.vue') },
+      { path: 'rooms/:roomId', name: 'room', component: () => import('./pages/RoomPage.vue'), props: true },
+      // A link to one message: RoomPage gets `messageId` and reveals it.
+      { path: 'rooms/:roomId/:messageId', name: 'message', component: () => import('./pages/RoomPage.vue'), props: true },
+      { path: 'settings', name: 'settings', component: () => import('./pages/SettingsPage.vue') },
+    ],
+  },
+  { path: '/login', name: 'login', meta: { access: 'guest' }, component: () => import('./pages/LoginPage.vue') },
+  // Also the very first page of a fresh server: session.server.setupRequired.
+  { path: '/register', name: 'register', meta: { access: 'guest' }, component: () => import('./pages/RegisterPage.vue') },
+  { path: '/invite/:token', name: 'invite', meta: { access: 'all' }, component: () => import('./pages/InvitePage.vue'), props: true },
+  { path: '/:rest(.*)*', name: 'notFound', meta: { access: 'all' }, component: () => import('./pages/NotFoundPage.vue') },
+]
+
+/** Makes the router; routes load their pages when first visited. `?next=` carries the way back through log-in. */
+export function makeRouter(): Router {
+  const router = createRouter({ history: createWebHistory(), routes })
+  router.beforeEach(async (to) => {
+    const session = useSession()
+    if (session.status === 'unknown') await session.restore()
+    const access = to.matched.findLast((r) => r.meta.access)?.meta.access
+    if (access === 'all') return true
+    if (access === 'guest') return session.signedIn ? { name: 'home' } : true
+    if (session.signedIn) return true
+    const fresh = session.server?.setupRequired ?? false
+    return { name: fresh ? 'register' : 'login', query: to.path === '/' ? {} : { next: to.fullPath } }
+  })
+  return router
+}

@@ -1,0 +1,43 @@
+import { defineStore } from 'pinia'
+import { reactive, toRefs, watch } from 'vue'
+
+export type Theme = 'system' | 'light' | 'dark'
+export type Locale = 'en' | 'de'
+export type RoomOrder = 'recency' | 'name'
+
+export interface Settings {
+  theme: Theme
+  /** Null: by the browser's language. */
+  locale: Locale | null
+  /** How rooms are ordered below those that need one. */
+  roomOrder: RoomOrder
+  /** True: Enter sends and Shift-Enter breaks the line; false: the other way round (Ctrl-Enter sends). */
+  enterSends: boolean
+  mutedRooms: string[]
+}
+
+const key = 'parley.settings'
+const defaults: Settings = { theme: 'system', locale: null, roomOrder: 'recency', enterSends: true, mutedRooms: [] }
+
+/** What this person prefers in this browser; assign to change. */
+export const useSettings = defineStore('settings', () => {
+  const settings = reactive<Settings>({ ...defaults, ...load() })
+  watch(settings, (value) => localStorage.setItem(key, JSON.stringify(value)))
+
+  function muted(roomId: string): boolean {
+    return settings.mutedRooms.includes(roomId)
+  }
+  function setMuted(roomId: string, on: boolean): void {
+    settings.mutedRooms = settings.mutedRooms.filter((id) => id !== roomId).concat(on ? [roomId] : [])
+  }
+
+  return { ...toRefs(settings), muted, setMuted }
+})
+
+function load(): Partial<Settings> {
+  try {
+    return JSON.parse(localStorage.getItem(key) ?? '{}') as Partial<Settings>
+  } catch {
+    return {}
+  }
+}
