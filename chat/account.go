@@ -6,8 +6,10 @@ type Account struct {
 	Email        string
 	PasswordHash string // argon2id in PHC form; never leaves the server
 	Admin        bool
-	Disabled     bool  // may not sign in
-	Version      int64 // grows with each change, for conditional updates
+	Disabled     bool // may not sign in
+	// Words are the folded words of the username and display name, by which people are found; see SearchWords.
+	Words   []string
+	Version int64 // grows with each change, for conditional updates
 }
 
 // Session is one sign-in on one device, kept alive by its refresh token.
@@ -48,5 +50,6 @@ type Invite struct {
 // Server is what the operator chose for the whole server.
 type Server struct {
 	Name      string
+	RoomID    string // of the first public room, which new people enter
 	CreatedAt Millis
 }

@@ -43,7 +43,9 @@ type Commit struct {
 	// Join and Leave are memberships to store (new or with another role) and to remove.
 	Join  []Membership
 	Leave []Membership
-	// Gone removes the room from all lists: its log stays readable for nobody.
+	// OldNameKey is the room's NameKey before, when the step changes it.
+	OldNameKey string
+	// Gone ends the room: it is found no more, and its log and members are removed soon after (Log.Purge).
 	Gone bool
 }
 
@@ -61,6 +63,8 @@ type Log interface {
 	Messages(ctx context.Context, roomID string, from, to int64, limit int, reverse bool) ([]Message, error)
 	// Changes returns changes with from ≤ Seq ≤ to, ascending, at most limit (≤ 1000).
 	Changes(ctx context.Context, roomID string, from, to int64, limit int) ([]Change, error)
+	// Purge removes what is left of rooms that are gone. It may be repeated, and by several processes.
+	Purge(ctx context.Context) error
 	// MessagesOf returns messages of one person over all rooms, newest first, and a cursor for more (empty at the end).
 	MessagesOf(ctx context.Context, userID, cursor string, limit int) ([]Message, string, error)
 }

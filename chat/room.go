@@ -49,6 +49,7 @@ type Room struct {
 	CreatedAt Millis `json:"createdAt"`
 	HeadSeq   int64  `json:"headSeq"` // newest number of its log
 
+	NameKey string `json:"-"` // Names.NicknameKey of Name, by which public rooms are found
 	// MessageCount is how many messages were ever sent; the newest one has it as its Ordinal.
 	MessageCount int64 `json:"-"`
 	MemberCount  int   `json:"-"`

@@ -1,5 +1,10 @@
 package chat
 
+import (
+	"slices"
+	"strings"
+)
+
 // Millis is a moment in epoch milliseconds; zero means "not".
 type Millis = int64
 
@@ -53,6 +58,21 @@ func ParseDisplayName(n Names, s, username string) (string, error) {
 		return username, nil
 	}
 	return parseNickname(n, "displayName", s, MaxDisplayName)
+}
+
+// SearchWords are the folded words by which a person is found: their username, and the words of their display name.
+func SearchWords(n Names, username, displayName string) []string {
+	words := []string{username}
+	key, err := n.NicknameKey(displayName)
+	if err != nil {
+		return words
+	}
+	for _, w := range strings.Fields(key) {
+		if !slices.Contains(words, w) && len(words) < 10 {
+			words = append(words, w)
+		}
+	}
+	return words
 }
 
 func parseNickname(n Names, field, s string, limit int) (string, error) {

@@ -1,0 +1,106 @@
+// Package store keeps everything that Parley keeps: it implements every storage port of package chat, once, over the
+// ordered tables of package table. Which engine holds the tables is not its business.
+//
+// # Layout
+//
+// Two tables. Both are the same on every engine, so that an export of one is an import of another.
+//
+//	messages: partition roomId, sort "entry"
+//	  m#SEQ                  a message, as it is now            index userId-index: userId, messageId
+//	  c#SEQ                  any other entry of the room's log
+//
+//	chat: partition "pk", sort "sk"
+//	  room#ROOM   room            the room and the head of its log
+//	  room#ROOM   member#USER     a membership
+//	  user#USER   in#ROOM         the same membership, from the other side
+//	  user#USER   read#ROOM       a read marker
+//	  user#USER   account         the person and how they sign in
+//	  user#USER   seen            when they were last connected
+//	  user#USER   session#ID      a sign-in (expires)
+//	  user#USER   invite#HASH     an invitation they made (expires)
+//	  name#NAME   name            who has a username
+//	  people      NAME            everybody, by username
+//	  people#R    WORD#USER       who has a word in a name, by its first letter R
+//	  public      NAMEKEY#ROOM    public rooms by folded name
+//	  sent#ROOM#USER  CLIENTID    which message a clientMessageId made (expires after SentFor)
+//	  once#KEY    once            a secret that works once (expires)
+//	  invite#HASH invite          an invitation (expires)
+//	  server      settings        the operator's choices
+//	  server      first           marks that the first account was made
+//	  server      key#ID          a signing key
+//	  purge       ROOM            a room whose remains are to be removed
+//
+// SEQ has sixteen digits, so that the order of the text is the order of the numbers. Ids never contain "#".
+package store
+
+import (
+	"strconv"
+	"time"
+
+	"parley/store/table"
+)
+
+// Format is the version of the layout above. An engine refuses data of a newer one.
+const Format = 1
+
+// SentFor is how long a clientMessageId is remembered: an outbox may lie that long in a phone before it is sent again.
+const SentFor = 7 * 24 * time.Hour
+
+const (
+	tMessages = "messages"
+	tChat     = "chat"
+	byUser    = "userId-index"
+)
+
+// Schemas are the tables to open an engine with.
+func Schemas() []table.Schema {
+	return []table.Schema{
+		{Name: tMessages, Part: "roomId", Sort: "entry", Indexes: []table.Index{{Name: byUser, Part: "userId", Sort: "messageId"}}},
+		{Name: tChat, Part: "pk", Sort: "sk"},
+	}
+}
+
+// Key builders, one for each row of the layout.
+
+func roomKey(room string) table.Key { return table.Key{Part: "room#" + room, Sort: "room"} }
+func memberKey(room, user string) table.Key {
+	return table.Key{Part: "room#" + room, Sort: "member#" + user}
+}
+func inKey(user, room string) table.Key { return table.Key{Part: "user#" + user, Sort: "in#" + room} }
+func readKey(user, room string) table.Key {
+	return table.Key{Part: "user#" + user, Sort: "read#" + room}
+}
+func accountKey(user string) table.Key { return table.Key{Part: "user#" + user, Sort: "account"} }
+func seenKey(user string) table.Key    { return table.Key{Part: "user#" + user, Sort: "seen"} }
+func sessionKey(user, id string) table.Key {
+	return table.Key{Part: "user#" + user, Sort: "session#" + id}
+}
+func nameKey(name string) table.Key   { return table.Key{Part: "name#" + name, Sort: "name"} }
+func personKey(name string) table.Key { return table.Key{Part: "people", Sort: name} }
+func publicKey(name, room string) table.Key {
+	return table.Key{Part: "public", Sort: name + "#" + room}
+}
+func onceKey(key string) table.Key    { return table.Key{Part: "once#" + key, Sort: "once"} }
+func inviteKey(hash string) table.Key { return table.Key{Part: "invite#" + hash, Sort: "invite"} }
+func inviteByKey(user, hash string) table.Key {
+	return table.Key{Part: "user#" + user, Sort: "invite#" + hash}
+}
+func settingsKey() table.Key         { return table.Key{Part: "server", Sort: "settings"} }
+func firstKey() table.Key            { return table.Key{Part: "server", Sort: "first"} }
+func signingKey(id string) table.Key { return table.Key{Part: "server", Sort: "key#" + id} }
+func purgeKey(room string) table.Key { return table.Key{Part: "purge", Sort: room} }
+func messageSort(seq int64) string   { return "m#" + padded(seq) }
+func changeSort(seq int64) string    { return "c#" + padded(seq) }
+func prefixEnd(prefix string) string { return prefix + "\U0010ffff" } // after every key with the prefix
+func sentKey(room, user, id string) table.Key {
+	return table.Key{Part: "sent#" + room + "#" + user, Sort: id}
+}
+
+func padded(seq int64) string {
+	const zeros = "0000000000000000"
+	s := strconv.FormatInt(max(seq, 0), 10)
+	if len(s) >= len(zeros) {
+		return s
+	}
+	return zeros[:len(zeros)-len(s)] + s
+}
