@@ -1,0 +1,83 @@
+# One short target a verb; `make` alone lists them. Needs Go and Node.js with npm; everything else they fetch
+# themselves, Chromium for the browser tests with apt-get if it is missing.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LISTEN   ?= 127.0.0.1:8080
+DATA     ?= data
+FUZZTIME ?= 20s
+PKG      ?= ./...
+RESULTS  ?= bin/results# where the tests leave what they counted
+
+tool      := go tool -modfile=internal/tools/go.mod
+gotestsum := $(tool) gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg
+web_src   := $(shell find web -path web/node_modules -prune -o -path web/dist -prune -o -type f -not -name '*.go' -not -path 'web/test-results/*' -print 2>/dev/null)
+
+.PHONY: help run build web test check race fuzz bench e2e test-go test-web lint lint-go lint-web chromium clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## build Parley and serve it on LISTEN (127.0.0.1:8080) with the data in DATA (./data)
+	bin/parley serve --listen $(LISTEN) --data $(DATA)
+
+test: test-go test-web e2e ## all tests: Go, web, browser
+
+check: lint test-go test-web ## what must be green before a commit: format, vet, lint, types, unit tests
+
+race: | $(RESULTS) ## the Go tests of PKG (./...) under the race detector
+	$(gotestsum) --jsonfile $(RESULTS)/race.json -- -race -timeout 20m $(PKG)
+
+fuzz: ## each fuzz target for FUZZTIME (20s)
+	@grep -rn --include='*_test.go' --exclude-dir=node_modules -oE '^func Fuzz[A-Za-z0-9_]+' . | sort | while IFS=: read -r file _ func; do \
+		echo "$$(dirname $$file) $${func#func }"; \
+		go test -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) "$$(dirname $$file)"; \
+	done
+
+bench: ## the Go benchmarks of PKG (./...)
+	go test -run '^$$' -bench . -benchmem $(PKG)
+
+e2e: build chromium | $(RESULTS) ## browser tests: two people, phone and desktop, network loss, kill -9
+	cd web && PLAYWRIGHT_JSON_OUTPUT_FILE=$(abspath $(RESULTS))/playwright.json PARLEY_BIN=$(abspath bin/parley) npm run --silent e2e
+
+build: web/dist/index.html ## bin/parley with the web app inside
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/parley ./cmd/parley
+
+web: web/dist/index.html ## the web app into web/dist
+
+clean: ## remove everything that was built (never data)
+	rm -rf bin dist web/dist web/node_modules web/test-results
+
+# --- parts of the targets above
+
+test-go: web/dist/index.html | $(RESULTS)
+	$(gotestsum) --jsonfile $(RESULTS)/go.json -- -timeout 10m $(PKG)
+
+test-web: web/node_modules/.package-lock.json | $(RESULTS)
+	cd web && npm run --silent test -- --reporter=default --reporter=json --outputFile.json=$(abspath $(RESULTS))/vitest.json
+
+lint: lint-go lint-web
+
+lint-go:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt -w $$unformatted" >&2; exit 1; }
+	go vet ./...
+	$(tool) golangci-lint run ./...
+
+lint-web: web/node_modules/.package-lock.json
+	cd web && npm run --silent lint && npm run --silent types
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	cd web && npm ci --no-audit --no-fund && touch node_modules/.package-lock.json
+
+web/dist/index.html: web/node_modules/.package-lock.json $(web_src)
+	cd web && npm run --silent build && npm run --silent budget && touch dist/index.html
+
+chromium:
+	@command -v chromium >/dev/null || { sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+		$$sudo apt-get update -q && $$sudo apt-get install -y -q --no-install-recommends chromium fonts-noto-color-emoji; }
+
+$(RESULTS):
+	@mkdir -p $@
