@@ -1,0 +1,336 @@
+package pebble
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	lsm "github.com/cockroachdb/pebble/v2"
+
+	"parley/store/table"
+)
+
+const (
+	maxGroup      = 512     // requests in one commit
+	maxGroupBytes = 1 << 20 // encoded items in one commit; one request may be larger
+)
+
+// request is one Write on its way through the committer.
+type request struct {
+	ops   []op
+	bytes int
+	err   error
+	done  chan struct{} // closed when err is the answer
+}
+
+// Write implements table.DB. The write is certainly not done if ctx ended before the call; if ctx ends while it waits, it
+// may still be done.
+func (d *DB) Write(ctx context.Context, ops ...table.Op) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	ready, err := d.prepare(ops)
+	if err != nil {
+		return err
+	}
+	if len(ready) == 0 {
+		return nil
+	}
+	return d.submit(ctx, ready)
+}
+
+// submit hands ops to the committer and waits for its answer.
+func (d *DB) submit(ctx context.Context, ops []op) error {
+	r := &request{ops: ops, done: make(chan struct{})}
+	for i := range ops {
+		r.bytes += len(ops[i].rec)
+	}
+	select {
+	case <-d.quit: // looked at alone, so that a closed store never takes a request by chance
+		return table.ErrClosed
+	default:
+	}
+	select {
+	case d.requests <- r:
+	case <-d.quit:
+		return table.ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-r.done:
+		return r.err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-d.stopped:
+		select {
+		case <-r.done:
+			return r.err
+		default:
+			return table.ErrClosed
+		}
+	}
+}
+
+// committer owns all writes. It takes every request that waits, checks each one's conditions in order against the
+// database and what the requests before it in the group have put, gathers what holds into one batch, commits that with
+// one sync, and only then answers. So each request is atomic and isolated, and concurrent writers share an fsync. A
+// lone request is not delayed: there is nothing to wait for.
+type committer struct {
+	d     *DB
+	batch *lsm.Batch
+	// written holds what this group has put, by row key; nil where it deleted. A map, not an indexed batch: only rows
+	// are looked up, never ranges, and a map of the few rows of a group costs a fraction of a skip list.
+	written map[string]record
+	now     int64
+	broken  error    // why the batch must not be committed
+	old     []record // the stored records under the ops of the current request
+	buf     []byte   // backs old
+	key     []byte   // scratch for index and expiry keys
+	key2    []byte
+}
+
+// run serves requests until quit is closed. It is the only goroutine that writes.
+func (c *committer) run() {
+	group := make([]*request, 0, maxGroup)
+	for {
+		select {
+		case <-c.d.quit:
+			return
+		case r := <-c.d.requests:
+			group = c.gather(append(group[:0], r))
+		}
+		c.commit(group)
+		for _, r := range group {
+			close(r.done)
+		}
+		clear(group)
+	}
+}
+
+// gather takes whatever else is waiting.
+func (c *committer) gather(group []*request) []*request {
+	size := group[0].bytes
+	for len(group) < maxGroup && size < maxGroupBytes {
+		select {
+		case r := <-c.d.requests:
+			group, size = append(group, r), size+r.bytes
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+// commit decides and writes a group, and sets the answer of each of its requests.
+func (c *committer) commit(group []*request) {
+	d := c.d
+	if err := d.guard.err(); err != nil {
+		answer(group, err)
+		return
+	}
+	c.batch = d.db.NewBatch()
+	defer func() { _ = c.batch.Close() }() // only returns it to a pool
+	clear(c.written)
+	c.broken = nil
+	c.now = d.now().Unix()
+	for _, r := range group {
+		r.err = c.apply(r.ops)
+	}
+	if c.broken != nil {
+		answer(group, c.broken)
+		return
+	}
+	if c.batch.Empty() {
+		return // every answer rests on what is durable already
+	}
+	if d.guard.full() {
+		answer(group, fmt.Errorf("%w: less than %d MiB left", table.ErrFull, reserveBytes>>20))
+		return
+	}
+	err := d.db.Apply(c.batch, lsm.Sync)
+	if failed := d.guard.outcome(); failed != nil {
+		err = failed
+	}
+	if err != nil {
+		// All of the group, refusals too: they may rest on writes of the same group.
+		answer(group, classify(err))
+		return
+	}
+	d.publish()
+}
+
+func answer(group []*request, err error) {
+	for _, r := range group {
+		r.err = err
+	}
+}
+
+// apply adds a request to the batch if its conditions hold.
+func (c *committer) apply(ops []op) error {
+	c.old, c.buf = c.old[:0], c.buf[:0]
+	var failed []int
+	for i := range ops {
+		old, err := c.load(ops[i].row)
+		if err != nil {
+			return err
+		}
+		c.old = append(c.old, old)
+		if err := old.check(); err != nil {
+			return err
+		}
+		ok, err := c.holds(&ops[i], old)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			failed = append(failed, i)
+		}
+	}
+	if failed != nil {
+		return &table.Failed{Ops: failed}
+	}
+	for i := range ops {
+		if err := c.change(&ops[i], c.old[i]); err != nil {
+			c.broken = err // a part of the request is in the batch, which must not be committed now
+			return err
+		}
+	}
+	return nil
+}
+
+// load returns the record under a row key, or nil.
+func (c *committer) load(row []byte) (record, error) {
+	if r, ok := c.written[string(row)]; ok {
+		return r, nil
+	}
+	v, closer, err := c.d.db.Get(row)
+	if errors.Is(err, lsm.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading for a condition: %w", classify(err))
+	}
+	from := len(c.buf)
+	c.buf = append(c.buf, v...)
+	return c.buf[from:len(c.buf):len(c.buf)], closer.Close()
+}
+
+// holds tests the condition of an op against the stored record.
+func (c *committer) holds(o *op, old record) (bool, error) {
+	if o.cond == table.Always {
+		return true, nil
+	}
+	live, err := old.live(c.now)
+	if err != nil {
+		return false, err
+	}
+	switch o.cond {
+	case table.Absent:
+		return !live, nil
+	case table.Present:
+		return live, nil
+	case table.LessOrNew:
+		if !live {
+			return true, nil
+		}
+	}
+	if !live {
+		return false, nil
+	}
+	f, ok, err := old.find(o.attr)
+	switch {
+	case err != nil:
+		return false, err
+	case o.cond == table.LessOrNew:
+		return !ok || f.kind == table.Number && f.num < o.num, nil
+	default:
+		return ok && bytes.Equal(old[f.value-1:f.end], o.want), nil
+	}
+}
+
+// change adds one op to the batch: the row, its index entries and its expiry entry.
+func (c *committer) change(o *op, old record) error {
+	if o.kind == table.Check || o.kind == table.Delete && old == nil {
+		return nil
+	}
+	if o.due != 0 {
+		if expires, _, _, err := old.head(); err != nil || expires != o.due {
+			return err
+		}
+	}
+	if err := c.reindex(o, old); err != nil {
+		return err
+	}
+	if err := c.reexpire(o, old); err != nil {
+		return err
+	}
+	c.written[string(o.row)] = o.rec
+	if o.kind == table.Delete {
+		return c.batch.Delete(o.row, nil)
+	}
+	return c.batch.Set(o.row, o.rec, nil)
+}
+
+// reindex moves the entries of an item in its indexes from the old record to the new one.
+func (c *committer) reindex(o *op, old record) error {
+	for i := range o.tab.indexes {
+		ix := &o.tab.indexes[i]
+		was, err := ix.appendKey(c.key[:0], o.tab, o.key, old)
+		if err != nil {
+			return err
+		}
+		is, err := ix.appendKey(c.key2[:0], o.tab, o.key, o.rec)
+		if err != nil {
+			return err
+		}
+		c.key, c.key2 = was, is
+		if bytes.Equal(was, is) {
+			continue
+		}
+		if len(was) > 0 {
+			if err := c.batch.Delete(was, nil); err != nil {
+				return err
+			}
+		}
+		if len(is) > 0 {
+			if err := c.batch.Set(is, nil, nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// reexpire moves the expiry entry of an item.
+func (c *committer) reexpire(o *op, old record) error {
+	var was, is int64
+	var err error
+	if old != nil {
+		if was, _, _, err = old.head(); err != nil {
+			return err
+		}
+	}
+	if o.rec != nil {
+		if is, _, _, err = o.rec.head(); err != nil {
+			return err
+		}
+	}
+	if was == is {
+		return nil
+	}
+	if was != 0 {
+		c.key = appendExpiry(c.key[:0], was, o.row)
+		if err := c.batch.Delete(c.key, nil); err != nil {
+			return err
+		}
+	}
+	if is != 0 {
+		c.key = appendExpiry(c.key[:0], is, o.row)
+		if err := c.batch.Set(c.key, nil, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
