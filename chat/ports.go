@@ -43,6 +43,8 @@ type Commit struct {
 	// Join and Leave are memberships to store (new or with another role) and to remove.
 	Join  []Membership
 	Leave []Membership
+	// Marks are read markers to set, by user.
+	Marks map[string]Marker
 	// OldNameKey is the room's NameKey before, when the step changes it.
 	OldNameKey string
 	// Gone ends the room: it is found no more, and its log and members are removed soon after (Log.Purge).
@@ -56,7 +58,7 @@ const MaxCommitMessages = 24
 type Log interface {
 	// Commit does the whole step durably, or nothing. ErrMoved, *DuplicateError.
 	Commit(ctx context.Context, c Commit) error
-	// Duplicate returns the message that Sent made in a room.
+	// Duplicate returns the message that Sent made in a room, or NotFound.
 	Duplicate(ctx context.Context, roomID string, s Sent) (Message, error)
 	// Messages returns messages with from ≤ Seq ≤ to, ascending, or descending with reverse, at most limit (≤ 1000).
 	// Fewer than limit means that there are no more.
@@ -118,7 +120,8 @@ type Users interface {
 
 // Seen keeps when people were last connected.
 type Seen interface {
-	SetSeen(ctx context.Context, userID string, at Millis) error
+	// SetSeen notes that these people were connected until now.
+	SetSeen(ctx context.Context, at Millis, userIDs ...string) error
 	// Seen returns the moments of those who were ever seen.
 	Seen(ctx context.Context, userIDs ...string) (map[string]Millis, error)
 }

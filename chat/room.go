@@ -33,10 +33,10 @@ func (r Role) rank() int { return 1 + slices.Index([]Role{Member, Moderator, Own
 
 // Limits of rooms.
 const (
-	MaxRoomName = 64   // characters
-	MaxTopic    = 250  // characters
-	MaxDirect   = 9    // people in a direct room
-	MaxRoomsOf  = 1000 // rooms one person can be in
+	MaxRoomName = 64  // characters
+	MaxTopic    = 250 // characters
+	MaxDirect   = 9   // people in a direct room
+	MaxRoomsOf  = 500 // rooms one person can be in
 )
 
 // Room is one conversation and the head of its log.

@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 )
 
@@ -109,198 +110,108 @@ type NewRoom struct {
 // RoomChange changes what is not nil.
 type RoomChange struct{ Name, Topic *string }
 
-func todo() { panic("not yet") }
-
-// New makes a Service.
-func New(c Config) *Service { todo(); return nil }
-
 // Service applies every rule of Parley; nothing else does. Its methods are safe for concurrent use. The argument by is
 // the user id of who asks, already authenticated.
-type Service struct{}
+type Service struct {
+	log       Log
+	rooms     Rooms
+	markers   Markers
+	users     Users
+	seen      Seen
+	deliverer Deliverer
+	limiter   Limiter
+	names     Names
+	now       func() time.Time
+	logger    *slog.Logger
 
-// Run keeps presence until ctx ends, then finishes what is in flight.
-func (s *Service) Run(ctx context.Context) error { todo(); return nil }
+	seqMu      sync.Mutex // guards sequencers; held for a look-up only
+	sequencers map[string]*sequencer
+	draining   sync.WaitGroup // one for each sequencer at work
 
-// Submit sends a message without waiting: messages submitted one after another for a room take numbers in that order.
-// done is called exactly once, from another goroutine, when the message is durable or refused; it must not block.
-// If origin is set, its connection is told by the Deliverer with an acknowledgement, in log order, before done.
-// A repeat of an earlier message does not reach the Deliverer: done gets the first result and the edge acknowledges.
-func (s *Service) Submit(ctx context.Context, by string, m NewMessage, origin Origin, done func(m Message, repeat bool, err error)) {
-	todo()
+	presence presence
 }
 
-// Send sends a message and waits until it is durable.
-func (s *Service) Send(ctx context.Context, by string, m NewMessage) (Message, error) {
-	todo()
-	return Message{}, nil
+// New makes a Service.
+func New(c Config) *Service {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return &Service{
+		log: c.Log, rooms: c.Rooms, markers: c.Markers, users: c.Users, seen: c.Seen, deliverer: c.Deliverer, limiter: c.Limiter,
+		names: c.Names, now: c.Now, logger: c.Logger,
+		sequencers: make(map[string]*sequencer),
+		presence:   presence{pending: make(map[string]pendingPresence), announced: make(map[string]bool)},
+	}
 }
 
-// Edit replaces the text of one's own message.
-func (s *Service) Edit(ctx context.Context, by, roomID, messageID, content string) (Message, error) {
-	todo()
-	return Message{}, nil
+// Run keeps presence and removes what is left of rooms that are gone, until ctx ends; then it waits for the steps that
+// are under way and notes when the people still connected were last seen.
+func (s *Service) Run(ctx context.Context) error {
+	var tasks sync.WaitGroup
+	tasks.Go(func() { s.runPurge(ctx) })
+	s.runPresence(ctx)
+	tasks.Wait()
+	s.draining.Wait()
+	return s.forgetPresence()
 }
 
-// Delete empties a message: one's own, or as a moderator anybody's.
-func (s *Service) Delete(ctx context.Context, by, roomID, messageID string) (Message, error) {
-	todo()
-	return Message{}, nil
+// runPurge purges at the start, for what an earlier process left, and then from time to time.
+func (s *Service) runPurge(ctx context.Context) {
+	ticker := time.NewTicker(purgeEvery)
+	defer ticker.Stop()
+	for {
+		if err := s.log.Purge(ctx); err != nil && ctx.Err() == nil {
+			s.logger.Error("could not remove deleted rooms; trying again later", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
 }
 
-// Messages returns a part of a room's history to a member.
-func (s *Service) Messages(ctx context.Context, by, roomID string, q PageQuery) (MessagePage, error) {
-	todo()
-	return MessagePage{}, nil
-}
+const purgeEvery = 10 * time.Minute
 
-// UserMessages returns messages of userID, newest first, out of the rooms that by may read, and a cursor for more.
-func (s *Service) UserMessages(ctx context.Context, by, userID, cursor string, limit int) ([]Message, string, error) {
-	todo()
-	return nil, "", nil
-}
-
-// Sync returns for each room what came after the number given, in the order of room ids; maxBytes bounds the contents.
-func (s *Service) Sync(ctx context.Context, by string, rooms map[string]int64, maxBytes int) ([]RoomSync, error) {
-	todo()
-	return nil, nil
-}
-
-// CreateRoom makes a public or private room whose owner is by.
-func (s *Service) CreateRoom(ctx context.Context, by string, r NewRoom) (RoomView, error) {
-	todo()
-	return RoomView{}, nil
-}
-
-// OpenDirect finds or makes the direct room of by and the others; created tells which.
-func (s *Service) OpenDirect(ctx context.Context, by string, userIDs []string) (v RoomView, created bool, err error) {
-	todo()
-	return
-}
-
-// Room returns a room to a member, or a public one to anybody.
-func (s *Service) Room(ctx context.Context, by, roomID string) (RoomView, error) {
-	todo()
-	return RoomView{}, nil
-}
-
-// MyRooms returns all rooms of by.
-func (s *Service) MyRooms(ctx context.Context, by string) ([]RoomView, error) {
-	todo()
-	return nil, nil
-}
-
-// PublicRooms returns public rooms whose name begins with query.
-func (s *Service) PublicRooms(ctx context.Context, by, query, cursor string, limit int) ([]RoomView, string, error) {
-	todo()
-	return nil, "", nil
-}
-
-// UpdateRoom changes name or topic (moderators).
-func (s *Service) UpdateRoom(ctx context.Context, by, roomID string, c RoomChange) (RoomView, error) {
-	todo()
-	return RoomView{}, nil
-}
-
-// DeleteRoom ends a room for all (owners).
-func (s *Service) DeleteRoom(ctx context.Context, by, roomID string) error { todo(); return nil }
-
-// Join enters a public room; being in already is no error.
-func (s *Service) Join(ctx context.Context, by, roomID string) (RoomView, error) {
-	todo()
-	return RoomView{}, nil
-}
-
-// Admit enters a room of any kind but direct on the strength of an invitation that identity has checked.
-func (s *Service) Admit(ctx context.Context, userID, roomID string) (RoomView, error) {
-	todo()
-	return RoomView{}, nil
-}
-
-// Leave ends one's membership; the last owner hands over to the longest-standing member of highest role.
-func (s *Service) Leave(ctx context.Context, by, roomID string) error { todo(); return nil }
-
-// SetMember adds a person to a room (moderators), or gives a member another role (owners). An empty role means Member
-// for a new member and no change for others.
-func (s *Service) SetMember(ctx context.Context, by, roomID, userID string, role Role) (Membership, error) {
-	todo()
-	return Membership{}, nil
-}
-
-// RemoveMember removes somebody of lower rank (moderators), or oneself.
-func (s *Service) RemoveMember(ctx context.Context, by, roomID, userID string) error {
-	todo()
+// allow asks the limiter for one of rule.
+func (s *Service) allow(ctx context.Context, rule Rule, key string) error {
+	if wait := s.limiter.Allow(ctx, rule, key); wait > 0 {
+		return &Error{Code: RateLimited, Message: "Too many requests. Please slow down.", RetryAfter: wait}
+	}
 	return nil
 }
 
-// Member returns one membership to a member of the room.
-func (s *Service) Member(ctx context.Context, by, roomID, userID string) (Membership, error) {
-	todo()
-	return Membership{}, nil
+// member returns the membership of somebody who wants to see a room, and refuses everybody else.
+func (s *Service) member(ctx context.Context, roomID, userID string) (Room, Membership, error) {
+	if err := checkID("roomId", roomID, maxID); err != nil {
+		return Room{}, Membership{}, err
+	}
+	rooms, err := s.rooms.Rooms(ctx, roomID)
+	if err != nil {
+		return Room{}, Membership{}, err
+	}
+	if len(rooms) == 0 {
+		return Room{}, Membership{}, noRoom()
+	}
+	m, err := s.rooms.Member(ctx, roomID, userID)
+	if CodeOf(err) == NotFound {
+		return Room{}, Membership{}, s.notAMember(&rooms[0])
+	}
+	return rooms[0], m, err
 }
 
-// Members returns the members of a room to a member, and a cursor.
-func (s *Service) Members(ctx context.Context, by, roomID, cursor string, limit int) ([]MemberView, string, error) {
-	todo()
-	return nil, "", nil
+const maxID = 64 // bytes of an id that Parley makes
+
+// clampLimit turns the limit of a list as asked into one that is served.
+func clampLimit(limit int) (int, error) {
+	switch {
+	case limit == 0:
+		return DefaultPage, nil
+	case limit < 1 || limit > MaxPage:
+		return 0, invalid("limit", "limit must be 1 to %d.", MaxPage)
+	}
+	return limit, nil
 }
-
-// MarkRead moves one's read marker forward, at most to the head.
-func (s *Service) MarkRead(ctx context.Context, by, roomID string, seq int64) error {
-	todo()
-	return nil
-}
-
-// UnreadCounts returns the counts of all rooms of by.
-func (s *Service) UnreadCounts(ctx context.Context, by string) ([]Unread, error) {
-	todo()
-	return nil, nil
-}
-
-// Clients returns who is there: the members of one room, or with an empty roomID all who share a room with by (at most MaxClients).
-func (s *Service) Clients(ctx context.Context, by, roomID string) ([]Client, error) {
-	todo()
-	return nil, nil
-}
-
-// Typing tells the others of a room that by is writing.
-func (s *Service) Typing(ctx context.Context, by, roomID string) error { todo(); return nil }
-
-// Heads returns the newest number of each room of by.
-func (s *Service) Heads(ctx context.Context, by string) (map[string]int64, error) {
-	todo()
-	return nil, nil
-}
-
-// RoomIDs returns the rooms of a person, to subscribe a new connection to.
-func (s *Service) RoomIDs(ctx context.Context, userID string) ([]string, error) {
-	todo()
-	return nil, nil
-}
-
-// User returns one person.
-func (s *Service) User(ctx context.Context, userID string) (User, error) { todo(); return User{}, nil }
-
-// SearchUsers returns people one of whose names has a word that begins with query.
-func (s *Service) SearchUsers(ctx context.Context, query, cursor string, limit int) ([]User, string, error) {
-	todo()
-	return nil, "", nil
-}
-
-// SetDisplayName and SetAvatar change one's own profile.
-func (s *Service) SetDisplayName(ctx context.Context, by, name string) (User, error) {
-	todo()
-	return User{}, nil
-}
-
-// SetAvatar sets the path of one's picture; empty removes it.
-func (s *Service) SetAvatar(ctx context.Context, by, url string) (User, error) {
-	todo()
-	return User{}, nil
-}
-
-// Connected and Disconnected are called by the edge when the first connection of a person opens and when the last one
-// ends. Presence follows, debounced.
-func (s *Service) Connected(userID string) { todo() }
-
-// Disconnected is the opposite of Connected.
-func (s *Service) Disconnected(userID string) { todo() }

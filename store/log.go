@@ -32,6 +32,9 @@ func (s *Store) Commit(ctx context.Context, c chat.Commit) error {
 	for _, m := range c.Leave {
 		ops = append(ops, del(memberKey(m.RoomID, m.UserID)), del(inKey(m.UserID, m.RoomID)))
 	}
+	for userID, m := range c.Marks {
+		ops = append(ops, put(markerItem(userID, m)))
+	}
 	ops = append(ops, listing(&c)...)
 
 	err := s.db.Write(ctx, ops...)

@@ -97,9 +97,19 @@ func (s *Store) MarkersOf(ctx context.Context, userID string) ([]chat.Marker, er
 }
 
 // SetSeen implements chat.Seen.
-func (s *Store) SetSeen(ctx context.Context, userID string, at chat.Millis) error {
-	return wrap("note when a user was seen",
-		s.db.Write(ctx, put(table.Item{Key: seenKey(userID), Attrs: []table.Attr{table.N("lastSeen", at)}})))
+func (s *Store) SetSeen(ctx context.Context, at chat.Millis, userIDs ...string) error {
+	for len(userIDs) > 0 {
+		n := min(len(userIDs), table.MaxOps)
+		ops := make([]table.Op, n)
+		for i, id := range userIDs[:n] {
+			ops[i] = put(table.Item{Key: seenKey(id), Attrs: []table.Attr{table.N("lastSeen", at)}})
+		}
+		if err := s.db.Write(ctx, ops...); err != nil {
+			return wrap("note when users were seen", err)
+		}
+		userIDs = userIDs[n:]
+	}
+	return nil
 }
 
 // Seen implements chat.Seen.

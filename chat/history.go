@@ -1,0 +1,181 @@
+package chat
+
+import (
+	"context"
+	"math"
+)
+
+// Messages returns a part of a room's history to a member. Ordinals tell whether there is more on either side.
+func (s *Service) Messages(ctx context.Context, by, roomID string, q PageQuery) (MessagePage, error) {
+	limit, err := clampLimit(q.Limit)
+	if err != nil {
+		return MessagePage{}, err
+	}
+	if err := q.check(); err != nil {
+		return MessagePage{}, err
+	}
+	r, _, err := s.member(ctx, roomID, by)
+	if err != nil {
+		return MessagePage{}, err
+	}
+	var msgs []Message
+	keep := keepLast // what to keep when the contents are too large
+	switch {
+	case q.After != nil:
+		keep = keepFirst
+		msgs, err = s.log.Messages(ctx, roomID, *q.After+1, math.MaxInt64, limit, false)
+	case q.Around != nil:
+		keep = keepMiddle
+		msgs, err = s.around(ctx, roomID, *q.Around, limit)
+	default:
+		to := int64(math.MaxInt64)
+		if q.Before != nil {
+			to = *q.Before - 1
+		}
+		msgs, err = s.backwards(ctx, roomID, to, limit)
+	}
+	if err != nil {
+		return MessagePage{}, err
+	}
+	msgs = keep(msgs, q.MaxBytes)
+	return page(&r, msgs, q), nil
+}
+
+// check refuses bounds that make no sense.
+func (q *PageQuery) check() error {
+	set := 0
+	for field, b := range map[string]*int64{"before": q.Before, "after": q.After, "around": q.Around} {
+		if b == nil {
+			continue
+		}
+		set++
+		if *b < 0 || *b >= maxSeq {
+			return invalid(field, "%s must be a log number.", field)
+		}
+	}
+	if set > 1 {
+		return invalid("before", "Only one of before, after and around can be given.")
+	}
+	return nil
+}
+
+// maxSeq is above every log number: they keep their order in text, and are exact in JavaScript.
+const maxSeq = 1 << 40
+
+// backwards returns the messages up to a number, the newest of them, ascending.
+func (s *Service) backwards(ctx context.Context, roomID string, to int64, limit int) ([]Message, error) {
+	msgs, err := s.log.Messages(ctx, roomID, 1, to, limit, true)
+	for i, j := 0, len(msgs)-1; i < j; i, j = i+1, j-1 {
+		msgs[i], msgs[j] = msgs[j], msgs[i]
+	}
+	return msgs, err
+}
+
+// around returns messages on both sides of a number, and that one if it is a message.
+func (s *Service) around(ctx context.Context, roomID string, seq int64, limit int) ([]Message, error) {
+	before, err := s.backwards(ctx, roomID, seq, (limit+1)/2)
+	if err != nil || len(before) == limit {
+		return before, err
+	}
+	after, err := s.log.Messages(ctx, roomID, seq+1, math.MaxInt64, limit-len(before), false)
+	return append(before, after...), err
+}
+
+func page(r *Room, msgs []Message, q PageQuery) MessagePage {
+	p := MessagePage{Messages: msgs}
+	if len(msgs) > 0 {
+		p.HasMoreBefore = msgs[0].Ordinal > 1
+		p.HasMoreAfter = msgs[len(msgs)-1].Ordinal < r.MessageCount
+		return p
+	}
+	p.Messages = []Message{}
+	p.HasMoreBefore = q.After != nil && r.MessageCount > 0
+	p.HasMoreAfter = q.Before != nil && r.MessageCount > 0
+	return p
+}
+
+// size is about how many bytes a message takes in a frame, never less.
+func (m *Message) size() int {
+	n := 512 + len(m.Username) + 2*len(m.ClientMessageID) + len(m.Content)
+	for i := range len(m.Content) {
+		switch m.Content[i] {
+		case '"', '\\', '\n', '\t':
+			n++
+		case 0xe2: // U+2028 and U+2029 are written as \u2028
+			n += 3
+		}
+	}
+	for _, a := range m.Attachments {
+		n += 128 + 2*len(a.Filename) + len(a.ContentType)
+	}
+	for emoji, users := range m.Reactions {
+		n += 8 + len(emoji) + 32*len(users)
+	}
+	return n + 32*len(m.Mentions)
+}
+
+// keepFirst, keepLast and keepMiddle cut messages to about maxBytes, but never to nothing.
+func keepFirst(msgs []Message, maxBytes int) []Message {
+	total := 0
+	for i := range msgs {
+		if total += msgs[i].size(); maxBytes > 0 && total > maxBytes && i > 0 {
+			return msgs[:i]
+		}
+	}
+	return msgs
+}
+
+func keepLast(msgs []Message, maxBytes int) []Message {
+	total := 0
+	for i := len(msgs) - 1; i >= 0; i-- {
+		if total += msgs[i].size(); maxBytes > 0 && total > maxBytes && i < len(msgs)-1 {
+			return msgs[i+1:]
+		}
+	}
+	return msgs
+}
+
+func keepMiddle(msgs []Message, maxBytes int) []Message {
+	half := len(msgs) / 2
+	before := keepLast(msgs[:half], maxBytes/2)
+	after := keepFirst(msgs[half:], maxBytes/2)
+	start := half - len(before)
+	return msgs[start : half+len(after)]
+}
+
+// UserMessages returns messages of userID, newest first, out of the rooms that by may read, and a cursor for more. A
+// page may be shorter than limit although there is a cursor.
+func (s *Service) UserMessages(ctx context.Context, by, userID, cursor string, limit int) ([]Message, string, error) {
+	limit, err := clampLimit(limit)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := checkID("userId", userID, maxID); err != nil {
+		return nil, "", err
+	}
+	memberships, err := s.rooms.RoomsOf(ctx, by)
+	if err != nil {
+		return nil, "", err
+	}
+	mayRead := make(map[string]bool, len(memberships))
+	for _, m := range memberships {
+		mayRead[m.RoomID] = true
+	}
+	out := []Message{}
+	for range 10 { // bounds the work where most are out of sight
+		var msgs []Message
+		msgs, cursor, err = s.log.MessagesOf(ctx, userID, cursor, limit-len(out))
+		if err != nil {
+			return nil, "", err
+		}
+		for _, m := range msgs {
+			if mayRead[m.RoomID] && m.DeletedAt == 0 {
+				out = append(out, m)
+			}
+		}
+		if cursor == "" || len(out) == limit {
+			break
+		}
+	}
+	return out, cursor, nil
+}

@@ -1,0 +1,133 @@
+package chat
+
+import "context"
+
+// Submit sends a message without waiting: messages submitted one after another for a room take numbers in that order.
+// done is called exactly once, from another goroutine or before Submit returns, when the message is durable or refused;
+// it must not block. If origin is set, its connection is told by the Deliverer with an acknowledgement, in log order,
+// before done. A repeat of an earlier message does not reach the Deliverer: done gets the first result, and the edge
+// acknowledges it.
+func (s *Service) Submit(ctx context.Context, by string, m NewMessage, origin Origin, done func(m Message, repeat bool, err error)) {
+	msg, err := s.newMessage(ctx, by, m)
+	if err != nil {
+		done(Message{}, false, err)
+		return
+	}
+	s.enqueue(m.RoomID, &step{by: by, origin: origin, msg: msg, done: done})
+}
+
+func (s *Service) newMessage(ctx context.Context, by string, m NewMessage) (*Message, error) {
+	if err := checkID("roomId", m.RoomID, maxID); err != nil {
+		return nil, err
+	}
+	if err := checkClientMessageID(m.ClientMessageID); err != nil {
+		return nil, err
+	}
+	content, err := ParseContent(m.Content)
+	if err != nil {
+		return nil, err
+	}
+	if m.ReplyTo != "" {
+		if _, ok := messageSeq(m.ReplyTo); !ok {
+			return nil, invalid("replyTo", "The message to reply to is not in this room.")
+		}
+	}
+	if len(m.Attachments) > 0 {
+		return nil, invalid("attachments", "This server does not take attachments.")
+	}
+	if err := s.allow(ctx, LimitSend, by); err != nil {
+		return nil, err
+	}
+	return &Message{RoomID: m.RoomID, UserID: by, Content: content, ClientMessageID: m.ClientMessageID, ReplyTo: m.ReplyTo}, nil
+}
+
+// Send sends a message and waits until it is durable.
+func (s *Service) Send(ctx context.Context, by string, m NewMessage) (Message, error) {
+	type result struct {
+		m   Message
+		err error
+	}
+	sent := make(chan result, 1)
+	s.Submit(ctx, by, m, Origin{}, func(m Message, _ bool, err error) { sent <- result{m, err} })
+	select {
+	case r := <-sent:
+		return r.m, r.err
+	case <-ctx.Done():
+		return Message{}, &Error{Code: Unavailable, Message: "The server is busy. Please send the message again.", Cause: ctx.Err()}
+	}
+}
+
+// Edit replaces the text of one's own message.
+func (s *Service) Edit(ctx context.Context, by, roomID, messageID, content string) (Message, error) {
+	content, err := ParseContent(content)
+	if err != nil {
+		return Message{}, err
+	}
+	return s.changeMessage(ctx, by, roomID, messageID, func(_ *author, m *Message) error {
+		switch {
+		case m.UserID != by:
+			return Errorf(Forbidden, "Only the author can edit a message.")
+		case m.DeletedAt != 0:
+			return Errorf(Conflict, "The message was deleted.")
+		case m.Content == content:
+			return nil
+		}
+		m.Content, m.EditedAt = content, s.now().UnixMilli()
+		return nil
+	})
+}
+
+// Delete empties a message: one's own, or in a room of many as a moderator anybody's. Deleting again changes nothing.
+func (s *Service) Delete(ctx context.Context, by, roomID, messageID string) (Message, error) {
+	return s.changeMessage(ctx, by, roomID, messageID, func(a *author, m *Message) error {
+		switch {
+		case m.UserID != by && a.Role.rank() < Moderator.rank():
+			return Errorf(Forbidden, "Only the author or a moderator can delete a message.")
+		case m.DeletedAt != 0:
+			return nil
+		}
+		m.Content, m.DeletedAt = "", s.now().UnixMilli()
+		m.Attachments, m.Reactions, m.Mentions = nil, nil, nil
+		return nil
+	})
+}
+
+// changeMessage gives a message a new form by the next number of the log; edit changes it or leaves it as it is.
+func (s *Service) changeMessage(ctx context.Context, by, roomID, messageID string, edit func(a *author, m *Message) error) (Message, error) {
+	if err := checkID("roomId", roomID, maxID); err != nil {
+		return Message{}, err
+	}
+	if err := s.allow(ctx, LimitSend, by); err != nil {
+		return Message{}, err
+	}
+	var out Message
+	err := s.do(ctx, by, roomID, func(ctx context.Context, v *view) (Commit, error) {
+		c := v.begin()
+		a, err := v.actor(ctx, by, Member)
+		if err != nil {
+			return c, err
+		}
+		m, err := v.message(ctx, messageID)
+		if err != nil {
+			return c, err
+		}
+		content, deleted := m.Content, m.DeletedAt
+		if err := edit(a, &m); err != nil {
+			return c, err
+		}
+		out = m
+		if m.Content == content && m.DeletedAt == deleted {
+			return c, nil
+		}
+		c.add(MessageChanged, by, s.now().UnixMilli(), nil)
+		change := &c.Changes[0]
+		change.Room, change.MessageSeq = nil, m.Seq
+		m.UpdatedSeq = change.Seq
+		c.Changed, out = []Message{m}, m
+		return c, nil
+	})
+	if err != nil {
+		return Message{}, err
+	}
+	return out, nil
+}

@@ -1,0 +1,415 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// The log of a room is a state machine: every durable change takes the next number, on the condition that nobody else
+// took it. Within one process a sequencer gives the changes of one room their order, so that the condition fails only
+// when another process wrote to the same room (on AWS); then the step is planned again on the new head. What a plan has
+// read (memberships, messages) is still true when it is committed, since any change of it would have moved the head.
+
+const (
+	maxQueued     = 2048             // steps waiting in one room; more are refused
+	maxSequencers = 8192             // rooms whose heads are kept in memory
+	maxAttempts   = 20               // plans of one step before it is refused as busy
+	commitTimeout = 15 * time.Second // for one commit, however many steps it holds
+)
+
+// step is one change on its way into a log.
+type step struct {
+	by     string
+	origin Origin
+
+	msg  *Message // a new message without its number, or
+	plan func(ctx context.Context, v *view) (Commit, error)
+
+	// done is called once; repeat tells that the message was there before.
+	done func(m Message, repeat bool, err error)
+}
+
+func (st *step) refuse(err error) { st.done(Message{}, false, err) }
+
+// sequencer orders the changes of one room.
+//
+// mu guards queue, busy and dead. Everything else belongs to the goroutine that drains the queue; there is one while
+// busy, none otherwise.
+type sequencer struct {
+	s      *Service
+	roomID string
+
+	mu    sync.Mutex
+	queue []*step
+	busy  bool
+	dead  bool // no longer in the service's map
+
+	known   bool // room and members are those of the stored head
+	room    Room // HeadSeq zero: there is no such room
+	members map[string]*author
+}
+
+// author is a member as far as writing needs to know; nil means not a member.
+type author struct {
+	Membership
+	username string
+}
+
+// enqueue hands a step to its room's sequencer. Steps enqueued one after another keep their order.
+func (s *Service) enqueue(roomID string, st *step) {
+	for {
+		q := s.sequencer(roomID)
+		q.mu.Lock()
+		if q.dead {
+			q.mu.Unlock()
+			continue
+		}
+		if len(q.queue) >= maxQueued {
+			q.mu.Unlock()
+			s.draining.Go(func() {
+				st.refuse(&Error{Code: RateLimited, Message: "This room is too busy. Please try again.", RetryAfter: time.Second})
+			})
+			return
+		}
+		q.queue = append(q.queue, st)
+		start := !q.busy
+		q.busy = true
+		q.mu.Unlock()
+		if start {
+			s.draining.Go(q.drain)
+		}
+		return
+	}
+}
+
+func (s *Service) sequencer(roomID string) *sequencer {
+	s.seqMu.Lock()
+	defer s.seqMu.Unlock()
+	q := s.sequencers[roomID]
+	if q == nil {
+		q = &sequencer{s: s, roomID: roomID}
+		s.sequencers[roomID] = q
+	}
+	return q
+}
+
+// do runs a planned step and waits for it.
+func (s *Service) do(ctx context.Context, by, roomID string, plan func(ctx context.Context, v *view) (Commit, error)) error {
+	result := make(chan error, 1)
+	s.enqueue(roomID, &step{by: by, plan: plan, done: func(_ Message, _ bool, err error) { result <- err }})
+	select {
+	case err := <-result:
+		return err
+	case <-ctx.Done():
+		return &Error{Code: Unavailable, Message: "The server is busy. Please try again.", Cause: ctx.Err()}
+	}
+}
+
+// drain commits what is queued until nothing is.
+func (q *sequencer) drain() {
+	for {
+		q.mu.Lock()
+		steps := q.queue
+		q.queue = nil
+		if len(steps) == 0 {
+			q.busy = false
+			q.retire()
+			q.mu.Unlock()
+			return
+		}
+		q.mu.Unlock()
+		for len(steps) > 0 {
+			n := 1
+			if steps[0].msg != nil {
+				n = messageRun(steps)
+			}
+			q.run(steps[:n])
+			steps = steps[n:]
+		}
+	}
+}
+
+// retire forgets the room when many are kept in memory. The caller holds mu.
+func (q *sequencer) retire() {
+	q.s.seqMu.Lock()
+	defer q.s.seqMu.Unlock()
+	if len(q.s.sequencers) > maxSequencers || !q.known || q.room.HeadSeq == 0 {
+		q.dead = true
+		delete(q.s.sequencers, q.roomID)
+	}
+}
+
+// messageRun is how many steps from the first on can share a commit: new messages with different keys.
+func messageRun(steps []*step) int {
+	n := 1
+	for n < len(steps) && n < MaxCommitMessages && steps[n].msg != nil {
+		for _, st := range steps[:n] {
+			if st.msg.UserID == steps[n].msg.UserID && st.msg.ClientMessageID == steps[n].msg.ClientMessageID {
+				return n
+			}
+		}
+		n++
+	}
+	return n
+}
+
+// run brings steps to their end: one planned step, or some new messages in one commit.
+func (q *sequencer) run(steps []*step) {
+	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
+	defer cancel()
+	for attempt := range maxAttempts {
+		if attempt > 1 { // another process is writing to this room: let it finish
+			time.Sleep(rand.N(time.Duration(attempt) * 5 * time.Millisecond))
+		}
+		if err := q.load(ctx); err != nil {
+			q.refuseAll(steps, err)
+			return
+		}
+		var c Commit
+		var err error
+		if steps[0].plan != nil {
+			c, err = steps[0].plan(ctx, &view{q: q, Room: q.room})
+			if err != nil || c.Room.HeadSeq == q.room.HeadSeq { // refused, or nothing to change
+				steps[0].done(Message{}, false, err)
+				return
+			}
+		} else if c, steps = q.planMessages(ctx, steps); len(steps) == 0 {
+			return
+		}
+		err = q.s.log.Commit(ctx, c)
+		duplicate, isDuplicate := errors.AsType[*DuplicateError](err)
+		switch {
+		case err == nil:
+			q.committed(ctx, &c, steps)
+			return
+		case isDuplicate:
+			if steps = q.repeated(ctx, duplicate, steps); len(steps) == 0 {
+				return
+			}
+		case errors.Is(err, ErrMoved):
+			q.known = false
+		default: // it may or may not have been stored: what is known of the room is unsure
+			q.known = false
+			q.refuseAll(steps, err)
+			return
+		}
+	}
+	q.refuseAll(steps, &Error{Code: Unavailable, Message: "This room is too busy. Please try again.", RetryAfter: time.Second})
+}
+
+func (q *sequencer) refuseAll(steps []*step, err error) {
+	for _, st := range steps {
+		st.refuse(err)
+	}
+}
+
+// load reads the room unless it is known.
+func (q *sequencer) load(ctx context.Context) error {
+	if q.known {
+		return nil
+	}
+	rooms, err := q.s.rooms.Rooms(ctx, q.roomID)
+	if err != nil {
+		return err
+	}
+	q.room = Room{RoomID: q.roomID}
+	if len(rooms) == 1 {
+		q.room = rooms[0]
+	}
+	q.members = make(map[string]*author)
+	q.known = true
+	return nil
+}
+
+// member returns somebody as a member of the room, nil if they are none. What is asked twice at one head is read once.
+func (q *sequencer) member(ctx context.Context, userID string) (*author, error) {
+	if m, ok := q.members[userID]; ok {
+		return m, nil
+	}
+	m, err := q.s.rooms.Member(ctx, q.roomID, userID)
+	if CodeOf(err) == NotFound {
+		return nil, nil //nolint:nilnil // nobody is an answer
+	}
+	if err != nil {
+		return nil, err
+	}
+	users, err := q.s.users.Users(ctx, userID)
+	if err != nil || len(users) == 0 {
+		return nil, err
+	}
+	a := &author{Membership: m, username: users[0].Username}
+	q.members[userID] = a
+	return a, nil
+}
+
+// planMessages makes the commit of new messages and returns the steps in it; those refused have been told.
+func (q *sequencer) planMessages(ctx context.Context, steps []*step) (Commit, []*step) {
+	c := Commit{After: q.room.HeadSeq, Room: q.room, New: make([]Message, 0, len(steps))}
+	kept := make([]*step, 0, len(steps))
+	at := q.s.now().UnixMilli()
+	for _, st := range steps {
+		from, err := q.author(ctx, st)
+		if err != nil {
+			st.refuse(err)
+			continue
+		}
+		c.Room.HeadSeq++
+		c.Room.MessageCount++
+		c.Room.LastSeq = c.Room.HeadSeq
+		m := *st.msg
+		m.Seq, m.Ordinal, m.CreatedAt, m.Username = c.Room.HeadSeq, c.Room.MessageCount, at, from.username
+		m.MessageID = newMessageID(at, m.Seq)
+		c.New = append(c.New, m)
+		kept = append(kept, st)
+	}
+	return c, kept
+}
+
+// author checks that the sender of a new message may send it.
+func (q *sequencer) author(ctx context.Context, st *step) (*author, error) {
+	from, err := q.member(ctx, st.by)
+	if err != nil {
+		return nil, err
+	}
+	if from == nil {
+		return nil, q.s.notAMember(&q.room)
+	}
+	if st.msg.ReplyTo != "" {
+		to, err := (&view{q: q, Room: q.room}).message(ctx, st.msg.ReplyTo)
+		if err != nil {
+			return nil, invalid("replyTo", "The message to reply to is not in this room.")
+		}
+		if to.DeletedAt != 0 {
+			return nil, invalid("replyTo", "The message to reply to was deleted.")
+		}
+	}
+	return from, nil
+}
+
+// committed makes a commit known: to the members that are connected, in log order, and then to those who asked.
+func (q *sequencer) committed(ctx context.Context, c *Commit, steps []*step) {
+	q.room = c.Room
+	if c.Gone {
+		q.room = Room{RoomID: q.roomID}
+	}
+	for i := range c.Join {
+		delete(q.members, c.Join[i].UserID)
+	}
+	for i := range c.Leave {
+		delete(q.members, c.Leave[i].UserID)
+	}
+	q.s.deliverer.Deliver(ctx, Delivery{RoomID: q.roomID, Events: commitEvents(c, steps)})
+	if len(c.New) == 0 {
+		steps[0].done(Message{}, false, nil)
+		return
+	}
+	for i, st := range steps {
+		st.done(c.New[i], false, nil)
+	}
+}
+
+// commitEvents are the events of a commit, in log order. A commit has new messages or changes, not both.
+func commitEvents(c *Commit, steps []*step) []Event {
+	events := make([]Event, 0, len(c.New)+len(c.Changes))
+	for i := range c.New {
+		events = append(events, Event{Seq: c.New[i].Seq, NewMessage: &c.New[i], Origin: steps[i].origin})
+	}
+	for i := range c.Changes {
+		var msg *Message
+		if c.Changes[i].Kind == MessageChanged {
+			msg = &c.Changed[0]
+		}
+		events = append(events, c.Changes[i].event(msg))
+	}
+	return events
+}
+
+// repeated answers the steps whose message was there before with that message, and returns the others.
+func (q *sequencer) repeated(ctx context.Context, d *DuplicateError, steps []*step) []*step {
+	var rest []*step
+	for _, st := range steps {
+		again := false
+		for _, k := range d.Sent {
+			again = again || k.UserID == st.msg.UserID && k.ClientMessageID == st.msg.ClientMessageID
+		}
+		if !again {
+			rest = append(rest, st)
+			continue
+		}
+		m, err := q.s.log.Duplicate(ctx, q.roomID, Sent{UserID: st.msg.UserID, ClientMessageID: st.msg.ClientMessageID})
+		st.done(m, err == nil, err)
+	}
+	if len(rest) == len(steps) { // the store's answer does not concern us: never loop on it
+		q.refuseAll(steps, Errorf(Internal, "The message could not be stored."))
+		return nil
+	}
+	return rest
+}
+
+// view is a room at its head, as a plan sees it.
+type view struct {
+	q *sequencer
+	Room
+}
+
+// mustExist refuses when there is no such room.
+func (v *view) mustExist() error {
+	if v.HeadSeq == 0 {
+		return noRoom()
+	}
+	return nil
+}
+
+// actor returns the membership of who asks, with at least the given role.
+func (v *view) actor(ctx context.Context, userID string, least Role) (*author, error) {
+	a, err := v.q.member(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	if a == nil {
+		return nil, v.q.s.notAMember(&v.Room)
+	}
+	if a.Role.rank() < least.rank() {
+		return nil, Errorf(Forbidden, "This needs the role of a room's %s.", least)
+	}
+	return a, nil
+}
+
+// message returns a message of the room by its id.
+func (v *view) message(ctx context.Context, messageID string) (Message, error) {
+	seq, ok := messageSeq(messageID)
+	if ok {
+		msgs, err := v.q.s.log.Messages(ctx, v.RoomID, seq, seq, 1, false)
+		if err != nil {
+			return Message{}, err
+		}
+		if len(msgs) == 1 && msgs[0].MessageID == messageID {
+			return msgs[0], nil
+		}
+	}
+	return Message{}, Errorf(NotFound, "There is no such message in this room.")
+}
+
+// begin starts the commit of a plan.
+func (v *view) begin() Commit { return Commit{After: v.HeadSeq, Room: v.Room} }
+
+// add appends a change to the commit under the next number. The room in it is the room as the commit leaves it so far.
+func (c *Commit) add(kind ChangeKind, by string, at Millis, m *Membership) {
+	c.Room.HeadSeq++
+	r := c.Room
+	c.Changes = append(c.Changes, Change{RoomID: c.Room.RoomID, Seq: c.Room.HeadSeq, Kind: kind, By: by, At: at, Room: &r, Member: m})
+}
+
+func noRoom() error { return Errorf(NotFound, "There is no such room.") }
+
+// notAMember tells somebody that they cannot act in a room. Ids of rooms cannot be guessed, but that of a direct room
+// follows from its people: whether they talk is nobody's business.
+func (s *Service) notAMember(r *Room) error {
+	if r.HeadSeq == 0 || r.Kind == Direct {
+		return noRoom()
+	}
+	return Errorf(Forbidden, "You are not a member of this room.")
+}

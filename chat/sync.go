@@ -1,0 +1,180 @@
+package chat
+
+import (
+	"context"
+	"slices"
+)
+
+// Limits of a sync.
+const (
+	MaxSyncRooms  = MaxRoomsOf
+	MaxSyncEvents = 2000 // further behind than that, a client pages through history
+	syncPage      = 200  // entries read at once
+)
+
+// Sync returns for each room what came after the number given, in the order of room ids. maxBytes bounds the contents;
+// what does not fit is left for the next call, and More says so.
+//
+// Contents are those of now, not of then: what an edit or a deletion replaced is told to nobody again. So a NewMessage
+// may carry a later UpdatedSeq, and an Updated carries its own number with newest contents.
+func (s *Service) Sync(ctx context.Context, by string, rooms map[string]int64, maxBytes int) ([]RoomSync, error) {
+	if len(rooms) > MaxSyncRooms {
+		return nil, invalid("rooms", "At most %d rooms can be synced at once.", MaxSyncRooms)
+	}
+	ids := make([]string, 0, len(rooms))
+	for id, last := range rooms {
+		if err := checkID("rooms", id, maxID); err != nil {
+			return nil, err
+		}
+		if last < 0 {
+			return nil, invalid("rooms", "A log number cannot be negative.")
+		}
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	mine, err := s.roomsOf(ctx, by)
+	if err != nil {
+		return nil, err
+	}
+	heads, err := s.rooms.Rooms(ctx, slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !mine[id] })...)
+	if err != nil {
+		return nil, err
+	}
+	head := make(map[string]int64, len(heads))
+	for i := range heads {
+		head[heads[i].RoomID] = heads[i].HeadSeq
+	}
+	out := make([]RoomSync, 0, len(ids))
+	left := maxBytes
+	for _, id := range ids {
+		r, used, err := s.syncRoom(ctx, id, rooms[id], head[id], left)
+		if err != nil {
+			return nil, err
+		}
+		left -= used
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+// roomsOf is the set of rooms of a person.
+func (s *Service) roomsOf(ctx context.Context, userID string) (map[string]bool, error) {
+	memberships, err := s.rooms.RoomsOf(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	set := make(map[string]bool, len(memberships))
+	for i := range memberships {
+		set[memberships[i].RoomID] = true
+	}
+	return set, nil
+}
+
+// syncRoom reads the entries after last, up to head, as far as they fit into left bytes. A head of zero is no member.
+func (s *Service) syncRoom(ctx context.Context, roomID string, last, head int64, left int) (RoomSync, int, error) {
+	r := RoomSync{RoomID: roomID, HeadSeq: head, Events: []Event{}, Complete: true}
+	if head == 0 || last > head || head-last > MaxSyncEvents {
+		r.Complete = false
+		return r, 0, nil
+	}
+	used := 0
+	for last < head {
+		events, err := s.logEvents(ctx, roomID, last+1, min(head, last+syncPage))
+		if err != nil {
+			return r, used, err
+		}
+		for i := range events {
+			size := events[i].size()
+			if used+size > left {
+				r.More = true
+				return r, used, nil
+			}
+			used += size
+			r.Events = append(r.Events, events[i])
+		}
+		last += syncPage
+	}
+	return r, used, nil
+}
+
+// logEvents returns the events of a range of numbers, in order.
+func (s *Service) logEvents(ctx context.Context, roomID string, from, to int64) ([]Event, error) {
+	msgs, err := s.log.Messages(ctx, roomID, from, to, syncPage, false)
+	if err != nil {
+		return nil, err
+	}
+	changes, err := s.log.Changes(ctx, roomID, from, to, syncPage)
+	if err != nil {
+		return nil, err
+	}
+	events := make([]Event, 0, len(msgs)+len(changes))
+	for i := range msgs {
+		events = append(events, Event{Seq: msgs[i].Seq, NewMessage: &msgs[i]})
+	}
+	for i := range changes {
+		var msg *Message
+		if seq := changes[i].MessageSeq; seq != 0 {
+			if msg, err = s.messageAt(ctx, roomID, seq, msgs); err != nil {
+				return nil, err
+			}
+		}
+		events = append(events, changes[i].event(msg))
+	}
+	slices.SortFunc(events, func(a, b Event) int { return int(a.Seq - b.Seq) })
+	return events, nil
+}
+
+// messageAt returns the message that a number created, out of those at hand or from the log.
+func (s *Service) messageAt(ctx context.Context, roomID string, seq int64, at []Message) (*Message, error) {
+	if i, ok := slices.BinarySearchFunc(at, seq, func(m Message, seq int64) int { return int(m.Seq - seq) }); ok {
+		return &at[i], nil
+	}
+	msgs, err := s.log.Messages(ctx, roomID, seq, seq, 1, false)
+	if err != nil {
+		return nil, err
+	}
+	if len(msgs) == 0 {
+		return nil, Errorf(Internal, "The log of a room names a message that is not there.")
+	}
+	return &msgs[0], nil
+}
+
+// size is about how many bytes an event takes in a frame, never less.
+func (e *Event) size() int {
+	switch {
+	case e.NewMessage != nil:
+		return e.NewMessage.size()
+	case e.Updated != nil:
+		return e.Updated.size()
+	case e.Room != nil:
+		return 768 + 6*len(e.Room.Room.Name) + 6*len(e.Room.Room.Topic)
+	}
+	return 256
+}
+
+// Heads returns the newest number of each room of by.
+func (s *Service) Heads(ctx context.Context, by string) (map[string]int64, error) {
+	ids, err := s.RoomIDs(ctx, by)
+	if err != nil {
+		return nil, err
+	}
+	rooms, err := s.rooms.Rooms(ctx, ids...)
+	if err != nil {
+		return nil, err
+	}
+	heads := make(map[string]int64, len(rooms))
+	for i := range rooms {
+		heads[rooms[i].RoomID] = rooms[i].HeadSeq
+	}
+	return heads, nil
+}
+
+// RoomIDs returns the rooms of a person, to subscribe a new connection to.
+func (s *Service) RoomIDs(ctx context.Context, userID string) ([]string, error) {
+	memberships, err := s.rooms.RoomsOf(ctx, userID)
+	ids := make([]string, len(memberships))
+	for i := range memberships {
+		ids[i] = memberships[i].RoomID
+	}
+	return ids, err
+}
