@@ -17,9 +17,9 @@ func NewID(at time.Time) string {
 	return ulid(at.UnixMilli(), entropy)
 }
 
-// newMessageID makes the ULID of a message: 40 of its 80 random bits are random, the other 40 are its log number. So
+// NewMessageID makes the ULID of a message: 40 of its 80 random bits are random, the other 40 are its log number. So
 // a message is found by its id without an index, and no two messages of a room can share an id.
-func newMessageID(at Millis, seq int64) string {
+func NewMessageID(at Millis, seq int64) string {
 	var entropy [10]byte
 	_, _ = rand.Read(entropy[:5])
 	var n [8]byte

@@ -261,7 +261,7 @@ func (q *sequencer) planMessages(ctx context.Context, steps []*step) (Commit, []
 		c.Room.LastSeq = c.Room.HeadSeq
 		m := *st.msg
 		m.Seq, m.Ordinal, m.CreatedAt, m.Username = c.Room.HeadSeq, c.Room.MessageCount, at, from.username
-		m.MessageID = newMessageID(at, m.Seq)
+		m.MessageID = NewMessageID(at, m.Seq)
 		c.New = append(c.New, m)
 		kept = append(kept, st)
 	}
