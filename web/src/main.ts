@@ -2,19 +2,25 @@ import { createPinia } from 'pinia'
 import { createApp, watch } from 'vue'
 import App from './App.vue'
 import { browserLocale, makeI18n, setLocale } from './i18n'
-import { makeRouter } from './router'
+import { followSession, makeRouter } from './router'
+import { makeServices, provideServices } from './services'
+import { useLifecycle } from './stores/lifecycle'
 import { useSettings } from './stores/settings'
 import './styles/main.css'
 
 async function start(): Promise<void> {
   const i18n = makeI18n()
   const app = createApp(App).use(createPinia()).use(i18n)
+  provideServices(app, makeServices())
+  app.runWithContext(useLifecycle)
   const settings = useSettings()
   const locale = () => settings.locale ?? browserLocale()
-  await setLocale(i18n, locale())
   watch(locale, (wanted) => setLocale(i18n, wanted))
   watch(() => settings.theme, (theme) => { document.documentElement.dataset.theme = theme }, { immediate: true })
-  app.use(makeRouter()).mount('#app')
+  await setLocale(i18n, locale())
+  const router = makeRouter()
+  followSession(router)
+  app.use(router).mount('#app')
 }
 
 void start()

@@ -1,4 +1,5 @@
 import { createRouter, createWebHistory, type Router, type RouteRecordRaw } from 'vue-router'
+import { watch } from 'vue'
 import { useSession } from './stores/session'
 
 declare module 'vue-router' {
@@ -42,4 +43,15 @@ export function makeRouter(): Router {
     return { name: fresh ? 'register' : 'login', query: to.path === '/' ? {} : { next: to.fullPath } }
   })
   return router
+}
+
+/** Leads to the log-in when a session ends while a page is open that needs one, and remembers the way back. */
+export function followSession(router: Router): void {
+  const session = useSession()
+  watch(() => session.signedIn, (signedIn) => {
+    const here = router.currentRoute.value
+    if (signedIn || here.matched.some((r) => r.meta.access)) return
+    const query = session.status === 'expired' ? { next: here.fullPath } : {}
+    void router.replace({ name: 'login', query })
+  })
 }

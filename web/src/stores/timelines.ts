@@ -1,46 +1,432 @@
 import { defineStore } from 'pinia'
-import type { Message } from '../protocol/types'
+import { computed, type ComputedRef, effectScope, type EffectScope, shallowReactive } from 'vue'
+import { ApiError } from '../api/errors'
+import type { Socket } from '../api/socket'
+import { accept, acceptSync, frameRoom, type Log, logAt } from '../timeline/log'
+import { addAfter, addBefore, applyFrame, emptyTimeline, fromPage } from '../timeline/merge'
+import { buildRows, rowKey } from '../timeline/rows'
+import type { LogFrame, Message, MessagePage, PageBounds, SyncedRoom } from '../protocol/types'
 import type { Row, Timeline } from '../timeline/types'
+import { useServices } from '../services'
+import { useConnection } from './connection'
+import { useOutbox } from './outbox'
+import { useRooms } from './rooms'
+import { useSession } from './session'
+import { useTimelineCache } from './timelineCache'
 
-/** The view of one room for a page. */
+/** Messages a page of history. */
+const pageSize = 50
+
+/** The view of one room for a page; reactive. */
 export interface RoomView {
-  timeline: Timeline
+  readonly timeline: Timeline
   /** Ready for a virtual list: days, the 'new' line, notices, messages, then what waits to be sent. */
-  rows: Row[]
-  loading: boolean
+  readonly rows: Row[]
+  /** Nothing is held yet and the first page is on its way. */
+  readonly loading: boolean
   /** Why the first load failed, if it did; `open` tries again. */
+  readonly error: Error | null
+  readonly loadingBefore: boolean
+  readonly loadingAfter: boolean
+  /** The row to show first: the 'new' line, a message asked for, or null for the end of the list. */
+  readonly anchorKey: string | null
+  /** Unread messages: for 'jump to present'. */
+  readonly below: number
+}
+
+/** What is held of a room that was opened. This store is its one owner. */
+interface Held {
+  timeline: Timeline
+  loading: boolean
   error: Error | null
   loadingBefore: boolean
   loadingAfter: boolean
-  /** The row to show first: the 'new' line, or null for the end of the list. */
   anchorKey: string | null
-  /** How many messages from others came below the window or below what was marked read: for 'jump to present'. */
-  below: number
+  newAfter: number | null
+  /** True once a window was loaded, from the cache or the server. */
+  filled: boolean
+  opened: boolean
+  /** Counts loads; an answer of an earlier one is dropped. */
+  generation: number
+  /** Pages on their way, and what the socket brought since the first of them was asked for: it may be newer than they are. */
+  fetches: number
+  meanwhile: LogFrame[]
 }
 
 /** The messages of rooms. Actions reject with ApiError. */
 export const useTimelines = defineStore('timelines', () => {
+  const { routes } = useServices()
+  const session = useSession()
+  const cache = useTimelineCache()
+  const held = shallowReactive(new Map<string, Held>())
+  const views = new Map<string, { view: RoomView; scope: EffectScope }>()
+  /** How far the log of each of one's rooms was taken in. */
+  const logs = new Map<string, Log>()
+  const syncing = new Set<string>()
+
+  /** Reactive; undefined until `open`. */
+  function view(roomId: string): RoomView | undefined {
+    if (!held.has(roomId)) return undefined
+    return views.get(roomId)!.view
+  }
+
+  function hold(roomId: string): Held {
+    const known = held.get(roomId)
+    if (known) return known
+    const room: Held = shallowReactive({
+      timeline: emptyTimeline, loading: false, error: null, loadingBefore: false, loadingAfter: false,
+      anchorKey: null, newAfter: null, filled: false, opened: false, generation: 0,
+      fetches: 0, meanwhile: [],
+    })
+    const scope = effectScope(true)
+    const rows = scope.run(() => rowsOf(roomId, room))!
+    views.set(roomId, { scope, view: viewOf(roomId, room, rows) })
+    held.set(roomId, room)
+    return room
+  }
+
+  function rowsOf(roomId: string, room: Held): ComputedRef<Row[]> {
+    const outbox = useOutbox()
+    return computed(() => buildRows(room.timeline, {
+      me: session.userId, newAfter: room.newAfter, sending: outbox.sending,
+      pending: outbox.entries.filter((e) => e.roomId === roomId),
+    }))
+  }
+
+  function viewOf(roomId: string, room: Held, rows: ComputedRef<Row[]>): RoomView {
+    return {
+      get timeline() { return room.timeline },
+      get rows() { return rows.value },
+      get loading() { return room.loading && !room.filled },
+      get error() { return room.filled ? null : room.error },
+      get loadingBefore() { return room.loadingBefore },
+      get loadingAfter() { return room.loadingAfter },
+      get anchorKey() { return room.anchorKey },
+      get below() { return useRooms().get(roomId)?.unread ?? 0 },
+    }
+  }
+
+  /** Shows a room: from memory, cache or server, at the first unread message, or around `seq` if given. */
+  async function open(roomId: string, aroundSeq?: number): Promise<void> {
+    const room = hold(roomId)
+    room.opened = true
+    if (!useRooms().get(roomId)) await useRooms().discover(roomId)
+    if (!useRooms().get(roomId)) {
+      room.error = new ApiError('not_found', 'There is no such room, or it is not open to you.')
+      return
+    }
+    if (!room.filled) await fillFromCache(roomId, room)
+    const mine = useRooms().get(roomId)
+    const mark = mine && mine.unread > 0 ? mine.membership.readSeq : null
+    if (aroundSeq === undefined) room.newAfter = mark
+    const around = aroundSeq ?? (mark !== null && (mine!.unread > pageSize / 2) ? mark : undefined)
+    if (!room.filled || !covers(room.timeline, around)) {
+      await load(roomId, room, { around })
+    } else if (aroundSeq === undefined && room.timeline.hasMoreAfter && mark === null) {
+      await load(roomId, room, {})
+    }
+    const target = aroundSeq === undefined ? undefined : room.timeline.messages.find((m) => m.seq >= aroundSeq)
+    room.anchorKey = target ? rowKey(target) : view(roomId)?.rows.some((r) => r.kind === 'new') ? 'new' : null
+    void useRooms().members(roomId).catch(() => {})
+  }
+
+  async function fillFromCache(roomId: string, room: Held): Promise<void> {
+    const cached = await cache.load(roomId)
+    if (!cached || room.filled) return
+    room.timeline = cached.timeline
+    room.filled = true
+    // Back to where the cached window stood: what came since then is asked for again.
+    const log = logs.get(roomId)
+    logs.set(roomId, logAt(cached.applied))
+    if (log && log.applied > cached.applied) requestSync(roomId)
+  }
+
+  /** Loads a window: around a seq, or the newest page. */
+  async function load(roomId: string, room: Held, bounds: PageBounds): Promise<void> {
+    room.generation++
+    room.loading = true
+    room.error = null
+    try {
+      await fetchPage(roomId, room, bounds, (page) => {
+        room.timeline = fromPage(page, room.timeline)
+        room.filled = true
+        room.loading = false
+      })
+    } catch (error) {
+      room.loading = false
+      room.error = error as Error
+      if (room.filled) throw error
+    }
+    // What was announced meanwhile may lie beyond the page that was to be the newest.
+    if (bounds.around === undefined && room.timeline.hasMoreAfter) await loadAfter(roomId)
+  }
+
+  /**
+   * Reads a page and lets `merge` take it in, unless another load came in between. What the socket brought meanwhile is
+   * applied over it: the page may have been read before.
+   */
+  async function fetchPage(roomId: string, room: Held, bounds: PageBounds, merge: (page: MessagePage) => void): Promise<void> {
+    const { generation } = room
+    room.fetches++
+    try {
+      const page = await routes.messages(roomId, { limit: pageSize, ...bounds })
+      if (room.generation !== generation) return
+      merge(page)
+      room.timeline = room.meanwhile.reduce(applyFrame, room.timeline)
+      store(roomId)
+    } finally {
+      if (--room.fetches === 0) room.meanwhile = []
+    }
+  }
+
+  /** The page is left: the 'new' line goes on the next `open`. */
+  function close(roomId: string): void {
+    const room = held.get(roomId)
+    if (room) room.opened = false
+  }
+
+  async function loadBefore(roomId: string): Promise<void> {
+    const room = held.get(roomId)
+    const first = room?.timeline.messages[0]
+    if (!room || !first || room.loadingBefore || !room.timeline.hasMoreBefore) return
+    room.loadingBefore = true
+    try {
+      await fetchPage(roomId, room, { before: first.seq }, (page) => { room.timeline = addBefore(room.timeline, page) })
+    } finally {
+      room.loadingBefore = false
+    }
+  }
+
+  async function loadAfter(roomId: string): Promise<void> {
+    const room = held.get(roomId)
+    if (!room || room.loadingAfter || !room.timeline.hasMoreAfter) return
+    room.loadingAfter = true
+    const after = room.timeline.messages.at(-1)?.seq ?? 0
+    try {
+      await fetchPage(roomId, room, { after }, (page) => { room.timeline = addAfter(room.timeline, page) })
+    } finally {
+      room.loadingAfter = false
+    }
+  }
+
+  /** Replaces the window by the newest page, unless it reaches the present already. */
+  async function jumpToPresent(roomId: string): Promise<void> {
+    const room = hold(roomId)
+    room.anchorKey = null
+    if (!room.filled || room.timeline.hasMoreAfter) await load(roomId, room, {})
+  }
+
+  /** Shows the message (loads around it if needed) and answers its row key, or null if it is not to be had. */
+  async function reveal(roomId: string, messageId: string): Promise<string | null> {
+    const found = find(roomId, messageId)
+    if (found) return rowKey(found)
+    const message = await routes.message(roomId, messageId).catch((error: unknown) => {
+      if (error instanceof ApiError && error.code === 'not_found') return null
+      throw error
+    })
+    if (!message) return null
+    await load(roomId, hold(roomId), { around: message.seq })
+    return find(roomId, messageId) ? rowKey(message) : null
+  }
+
+  /** A message held here, e.g. what `replyTo` points at. */
+  function find(roomId: string, messageId: string): Message | undefined {
+    return held.get(roomId)?.timeline.messages.find((m) => m.messageId === messageId)
+  }
+
+  /** One's newest message that can be edited (arrow-up in an empty box). */
+  function lastOwn(roomId: string): Message | undefined {
+    return held.get(roomId)?.timeline.messages.findLast((m) => m.userId === session.userId && !m.deletedAt)
+  }
+
+  async function edit(message: Message, content: string): Promise<void> {
+    settle(await routes.edit(message.roomId, message.messageId, content))
+  }
+
+  async function remove(message: Message): Promise<void> {
+    settle(await routes.removeMessage(message.roomId, message.messageId))
+  }
+
+  /** Adds one's reaction, or takes it back if it is there. */
+  async function toggleReaction(message: Message, emoji: string): Promise<void> {
+    const on = !message.reactions?.[emoji]?.includes(session.userId)
+    settle(await routes.react(message.roomId, message.messageId, emoji, on))
+  }
+
+  /** Shows the result of one's own change at once; its frame comes too, and finds it done. */
+  function settle(message: Message | undefined): void {
+    const room = message && held.get(message.roomId)
+    if (room) room.timeline = applyFrame(room.timeline, { type: 'messageUpdated', data: { message } })
+  }
+
+  /** Shows one's own message as soon as it is acknowledged, even while older numbers are still missing. */
+  function takeOwn(message: Message): void {
+    const room = held.get(message.roomId)
+    if (room?.filled) room.timeline = applyFrame(room.timeline, { type: 'newMessage', data: { message } })
+  }
+
+  /** The list says how far a room's log goes: nothing up to there is owed, unless a window stands at an earlier number. */
+  function begin(roomId: string, headSeq: number): void {
+    const log = logs.get(roomId)
+    if (log && held.get(roomId)?.filled) return
+    const accepted = acceptSync(log ?? logAt(headSeq), { roomId, headSeq, events: [], complete: true })
+    logs.set(roomId, accepted.log)
+    accepted.ready.forEach(apply)
+  }
+
+  /** Takes in one frame of a log: in order, each number once. */
+  function take(frame: LogFrame): void {
+    const roomId = frameRoom(frame)
+    const rooms = useRooms()
+    if (frame.type === 'room' && frame.data.membership?.userId === session.userId && frame.data.change === 'joined' && !rooms.get(roomId)) {
+      logs.set(roomId, logAt(frame.data.seq - 1))
+      rooms.enter(frame.data.room, frame.data.membership)
+    }
+    const log = logs.get(roomId)
+    if (!log || !rooms.get(roomId)) return void rooms.discover(roomId)
+    // One's leaving or the room's end stand at the end of what one is told: nothing before them matters any more.
+    if (endsForMe(frame)) return rooms.noteFrame(frame)
+    const accepted = accept(log, frame)
+    logs.set(roomId, accepted.log)
+    accepted.ready.forEach(apply)
+    if (accepted.gap) requestSync(roomId)
+  }
+
+  function endsForMe(frame: LogFrame): boolean {
+    if (frame.type !== 'room') return false
+    const { change, membership, room, seq } = frame.data
+    if (seq <= (logs.get(room.roomId)?.applied ?? 0)) return false
+    return change === 'deleted' || (membership?.userId === session.userId && (change === 'left' || change === 'removed'))
+  }
+
+  function apply(frame: LogFrame): void {
+    const roomId = frameRoom(frame)
+    const room = held.get(roomId)
+    if (room && room.fetches > 0) room.meanwhile.push(frame)
+    if (room?.filled) {
+      markUnseen(roomId, room, frame)
+      room.timeline = applyFrame(room.timeline, frame)
+    }
+    if (frame.type === 'newMessage') useOutbox().seen(frame.data.message)
+    useRooms().noteFrame(frame)
+    store(roomId)
+  }
+
+  /** A message that comes to an open room while nobody looks gets the 'new' line, unless there is one further up. */
+  function markUnseen(roomId: string, room: Held, frame: LogFrame): void {
+    if (frame.type !== 'newMessage' || !room.opened || document.hasFocus()) return
+    if (frame.data.message.userId === session.userId || (useRooms().get(roomId)?.unread ?? 0) > 0) return
+    room.newAfter = frame.data.message.seq - 1
+  }
+
+  /** Tries again to load what could not be loaded while there was no connection. */
+  function loadOpened(): void {
+    for (const [roomId, room] of held) if (room.opened && !room.filled && room.error) void open(roomId)
+  }
+
+  /** After a new socket: brings every window held up to date. Rejects if the server cannot be asked. */
+  async function syncAll(socket: Socket): Promise<void> {
+    const behind = [...held].filter(([roomId, room]) => room.filled && logs.has(roomId) && useRooms().get(roomId))
+    const rooms = Object.fromEntries(behind.map(([roomId]) => [roomId, logs.get(roomId)!.applied]))
+    if (behind.length === 0) return
+    const answer = await socket.request('sync', { rooms })
+    await Promise.all(answer.rooms.map(takeSync))
+  }
+
+  /** Asks for what is missing in one room; asking twice at once is asking once. */
+  function requestSync(roomId: string): void {
+    const log = logs.get(roomId)
+    if (!log || syncing.has(roomId) || !useConnection().connected()) return
+    syncing.add(roomId)
+    useConnection().request('sync', { rooms: { [roomId]: log.applied } })
+      .then((answer) => Promise.all(answer.rooms.map(takeSync)))
+      .then(() => {
+        syncing.delete(roomId)
+        if (logs.get(roomId)?.ahead.size) requestSync(roomId)
+      })
+      .catch((error: unknown) => {
+        syncing.delete(roomId)
+        // Without a connection the next one syncs; a refusal for now is tried again.
+        if (error instanceof ApiError && error.temporary) setTimeout(() => requestSync(roomId), error.retryAfterMs ?? 2_000)
+      })
+  }
+
+  async function takeSync(synced: SyncedRoom): Promise<void> {
+    const log = logs.get(synced.roomId)
+    if (!log) return
+    if (!synced.complete) return restart(synced)
+    const accepted = acceptSync(log, synced)
+    logs.set(synced.roomId, accepted.log)
+    accepted.ready.forEach(apply)
+  }
+
+  /** Too far behind: the window is read anew, where it stands. */
+  async function restart({ roomId, headSeq }: SyncedRoom): Promise<void> {
+    const ahead = logs.get(roomId)?.ahead ?? new Map<number, LogFrame>()
+    const accepted = acceptSync({ applied: headSeq, ahead }, { roomId, headSeq, events: [], complete: true })
+    logs.set(roomId, accepted.log)
+    const room = held.get(roomId)
+    if (room?.filled) {
+      const { messages, hasMoreAfter } = room.timeline
+      const middle = messages[messages.length >> 1]?.seq
+      await load(roomId, room, hasMoreAfter ? { around: middle } : {}).catch(() => {})
+    }
+    accepted.ready.forEach(apply)
+    void useRooms().discover(roomId)
+  }
+
+  /** Compares the heads a heartbeat named with what was delivered. */
+  function checkHeads(heads: Record<string, number>): void {
+    for (const [roomId, head] of Object.entries(heads)) {
+      const log = logs.get(roomId)
+      if (log && head > log.applied) requestSync(roomId)
+      else if (!log) void useRooms().discover(roomId)
+    }
+  }
+
+  /** What others wrote after `seq`, if all of it is held. */
+  function countAfter(roomId: string, seq: number): { unread: number; mentions: number } | null {
+    const room = held.get(roomId)
+    if (!room?.filled || !covers(room.timeline, seq) || room.timeline.hasMoreAfter) return null
+    const unread = room.timeline.messages.filter((m) => m.seq > seq && m.userId !== session.userId && !m.deletedAt)
+    return { unread: unread.length, mentions: unread.filter((m) => m.mentions?.includes(session.userId)).length }
+  }
+
+  function store(roomId: string): void {
+    const room = held.get(roomId)
+    const log = logs.get(roomId)
+    if (room?.filled && log) cache.save(roomId, room.timeline, log.applied)
+  }
+
+  /** One is no longer in the room. */
+  function forget(roomId: string): void {
+    logs.delete(roomId)
+    held.delete(roomId)
+    views.get(roomId)?.scope.stop()
+    views.delete(roomId)
+    cache.drop(roomId)
+  }
+
+  function reset(): void {
+    cache.reset()
+    for (const { scope } of views.values()) scope.stop()
+    views.clear()
+    held.clear()
+    logs.clear()
+    syncing.clear()
+  }
+
   return {
-    /** Reactive; undefined until `open`. */
-    view: todo<(roomId: string) => RoomView | undefined>(),
-    /** Shows a room: from memory, cache or server, at the first unread message, or around `seq` if given. */
-    open: todo<(roomId: string, aroundSeq?: number) => Promise<void>>(),
-    /** The page is left: the 'new' line goes on the next `open`. */
-    close: todo<(roomId: string) => void>(),
-    loadBefore: todo<(roomId: string) => Promise<void>>(),
-    loadAfter: todo<(roomId: string) => Promise<void>>(),
-    /** Replaces the window by the newest page, unless it reaches the present already. */
-    jumpToPresent: todo<(roomId: string) => Promise<void>>(),
-    /** Shows the message (loads around it if needed) and answers its row key, or null if it is not to be had. */
-    reveal: todo<(roomId: string, messageId: string) => Promise<string | null>>(),
-    /** A message held here, e.g. what `replyTo` points at. */
-    find: todo<(roomId: string, messageId: string) => Message | undefined>(),
-    /** One's newest message that can be edited (arrow-up in an empty box). */
-    lastOwn: todo<(roomId: string) => Message | undefined>(),
-    edit: todo<(message: Message, content: string) => Promise<void>>(),
-    remove: todo<(message: Message) => Promise<void>>(),
-    /** Adds one's reaction, or takes it back if it is there. */
-    toggleReaction: todo<(message: Message, emoji: string) => Promise<void>>(),
+    view, open, close, loadBefore, loadAfter, jumpToPresent, reveal, find, lastOwn, edit, remove, toggleReaction,
+    takeOwn, begin, take, loadOpened, syncAll, checkHeads, countAfter, forget, flush: cache.flush, reset,
   }
 })
-function todo<F>(): F { return (() => { throw new Error('not yet') }) as F }
+
+/** True if the window holds the place of `seq` (or none is asked for). */
+function covers(t: Timeline, seq: number | undefined): boolean {
+  if (seq === undefined) return true
+  const first = t.messages[0]?.seq ?? Infinity
+  const last = t.messages.at(-1)?.seq ?? 0
+  return (!t.hasMoreBefore || first <= seq) && (!t.hasMoreAfter || last >= seq)
+}
+

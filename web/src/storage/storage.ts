@@ -1,0 +1,143 @@
+import { deleteDB, openDB, type DBSchema, type IDBPDatabase } from 'idb'
+import type { MyRoom, User } from '../protocol/types'
+import type { OutboxEntry, Timeline } from '../timeline/types'
+
+/** The newest part of a room's history and how far its log was taken in. */
+export interface CachedTimeline {
+  roomId: string
+  timeline: Timeline
+  applied: number
+}
+
+export interface StoredDraft {
+  roomId: string
+  text: string
+  replyTo?: string
+}
+
+interface Schema extends DBSchema {
+  rooms: { key: string; value: MyRoom }
+  timelines: { key: string; value: CachedTimeline }
+  users: { key: string; value: User }
+  outbox: { key: string; value: OutboxEntry }
+  drafts: { key: string; value: StoredDraft }
+}
+
+const version = 1
+
+/**
+ * What this browser keeps for one person, in IndexedDB: a cache (rooms, timelines, users), and what exists nowhere else
+ * (outbox, drafts). Every tab opens its own; the database is the one owner of the outbox.
+ */
+export class Storage {
+  private readonly db: IDBPDatabase<Schema>
+
+  private constructor(db: IDBPDatabase<Schema>) {
+    this.db = db
+  }
+
+  static async open(userId: string): Promise<Storage> {
+    const db = await openDB<Schema>(databaseName(userId), version, {
+      upgrade(db) {
+        db.createObjectStore('rooms', { keyPath: 'roomId' })
+        db.createObjectStore('timelines', { keyPath: 'roomId' })
+        db.createObjectStore('users', { keyPath: 'userId' })
+        db.createObjectStore('outbox', { keyPath: 'clientMessageId' })
+        db.createObjectStore('drafts', { keyPath: 'roomId' })
+      },
+      // Another tab erases or upgrades: give way.
+      blocking: (_current, _blocked, event) => (event.target as IDBDatabase).close(),
+    })
+    return new Storage(db)
+  }
+
+  /** Erases everything kept for a person. */
+  static async erase(userId: string): Promise<void> {
+    await deleteDB(databaseName(userId))
+  }
+
+  close(): void {
+    this.db.close()
+  }
+
+  rooms(): Promise<MyRoom[]> {
+    return this.db.getAll('rooms')
+  }
+
+  /** Replaces the cached list of rooms and forgets the timelines of rooms that are not in it. */
+  async saveRooms(rooms: readonly MyRoom[]): Promise<void> {
+    const tx = this.db.transaction(['rooms', 'timelines'], 'readwrite')
+    const keep = new Set(rooms.map((r) => r.roomId))
+    await tx.objectStore('rooms').clear()
+    for (const room of rooms) void tx.objectStore('rooms').put(room)
+    for (const roomId of await tx.objectStore('timelines').getAllKeys()) {
+      if (!keep.has(roomId)) void tx.objectStore('timelines').delete(roomId)
+    }
+    await tx.done
+  }
+
+  timeline(roomId: string): Promise<CachedTimeline | undefined> {
+    return this.db.get('timelines', roomId)
+  }
+
+  async saveTimeline(cached: CachedTimeline): Promise<void> {
+    await this.db.put('timelines', cached)
+  }
+
+  async dropTimeline(roomId: string): Promise<void> {
+    await this.db.delete('timelines', roomId)
+  }
+
+  users(): Promise<User[]> {
+    return this.db.getAll('users')
+  }
+
+  async saveUsers(users: readonly User[]): Promise<void> {
+    const tx = this.db.transaction('users', 'readwrite')
+    for (const user of users) void tx.store.put(user)
+    await tx.done
+  }
+
+  /** Everything that waits to be sent, in sending order. */
+  async outbox(): Promise<OutboxEntry[]> {
+    return (await this.db.getAll('outbox')).sort((a, b) => a.order - b.order)
+  }
+
+  /** Adds an entry at the end of the queue; `order` is given here, so that tabs agree. */
+  async enqueue(entry: Omit<OutboxEntry, 'order'>): Promise<OutboxEntry> {
+    const tx = this.db.transaction('outbox', 'readwrite')
+    const order = Math.max(0, ...(await tx.store.getAll()).map((e) => e.order)) + 1
+    const stored = { ...entry, order }
+    await tx.store.put(stored)
+    await tx.done
+    return stored
+  }
+
+  /** Changes an entry if it is still there. */
+  async updateEntry(clientMessageId: string, change: (entry: OutboxEntry) => OutboxEntry): Promise<void> {
+    const tx = this.db.transaction('outbox', 'readwrite')
+    const entry = await tx.store.get(clientMessageId)
+    if (entry) await tx.store.put(change(entry))
+    await tx.done
+  }
+
+  async dequeue(clientMessageId: string): Promise<void> {
+    await this.db.delete('outbox', clientMessageId)
+  }
+
+  drafts(): Promise<StoredDraft[]> {
+    return this.db.getAll('drafts')
+  }
+
+  async saveDraft(draft: StoredDraft): Promise<void> {
+    await this.db.put('drafts', draft)
+  }
+
+  async dropDraft(roomId: string): Promise<void> {
+    await this.db.delete('drafts', roomId)
+  }
+}
+
+function databaseName(userId: string): string {
+  return `parley:${userId}`
+}

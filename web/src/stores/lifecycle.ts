@@ -1,0 +1,43 @@
+import { watch } from 'vue'
+import { useConnection } from './connection'
+import { useDrafts } from './drafts'
+import { useOutbox } from './outbox'
+import { usePeople } from './people'
+import { useRooms } from './rooms'
+import { useSession } from './session'
+import { useTimelines } from './timelines'
+
+/**
+ * Ties the stores to the session: signing in fills them from storage and connects, signing out writes what is unwritten,
+ * disconnects and empties them. Called once, when the app starts.
+ */
+export function useLifecycle(): void {
+  const session = useSession()
+  const stores = [usePeople(), useRooms(), useTimelines(), useDrafts(), useOutbox()] as const
+  const [people, rooms, timelines, drafts, outbox] = stores
+  const connection = useConnection()
+
+  // A cache that cannot be read is an empty one.
+  session.onEnter(async () => {
+    await Promise.all([people, rooms, drafts, outbox].map((store) => store.hydrate().catch(() => {})))
+  })
+
+  watch(() => session.signedIn, (signedIn, before) => {
+    if (signedIn) {
+      connection.start()
+    } else if (before) {
+      flush()
+      connection.stop()
+      for (const store of stores) store.reset()
+    }
+  }, { immediate: true, flush: 'sync' })
+
+  function flush(): void {
+    drafts.flush()
+    timelines.flush()
+  }
+
+  // Neither of them is promised by every browser, both together are: phones hide a page and never come back to it.
+  window.addEventListener('pagehide', flush)
+  document.addEventListener('visibilitychange', () => { if (document.visibilityState === 'hidden') flush() })
+}
