@@ -1,0 +1,13 @@
+/** One line of plain text out of Markdown, for previews, quotes and announcements. */
+export function plainText(markdown: string, limit = 160): string {
+  const text = markdown
+    .slice(0, limit * 4)
+    .replace(/```[^\n`]*\n?/g, ' ')
+    .replace(/!?\[([^\]]*)\]\([^)]*\)/g, '$1')
+    .replace(/^\s{0,3}(#{1,6}\s+|>\s?|[-*+]\s+)/gm, '')
+    .replace(/(\*\*|__|~~|`)/g, '')
+    .replace(/\s+/g, ' ')
+    .trim()
+  const chars = [...text]
+  return chars.length > limit ? `${chars.slice(0, limit - 1).join('')}…` : text
+}

@@ -1,0 +1,38 @@
+import type { Message, RoomEvent } from '@/protocol/types'
+import type { Row } from '@/timeline/types'
+
+/** What the list draws: the rows of the timeline, and where the history starts, its beginning. */
+export type ListRow = Row | { kind: 'beginning'; key: 'beginning' }
+
+/** The author of a message as it is shown. */
+export interface Author {
+  name: string
+  avatarUrl?: string | undefined
+}
+
+/** What a message answers to; null where it cannot be had any more. */
+export interface Quote {
+  messageId: string
+  name: string
+  text: string
+}
+
+/** What one may do with a message. */
+export interface Allowed {
+  reply: boolean
+  edit: boolean
+  remove: boolean
+}
+
+export type MessageAction = 'reply' | 'edit' | 'remove' | 'copy'
+
+/** How the rows of a conversation learn what is not in them. */
+export interface Context {
+  ownId: string
+  author: (message: Message) => Author
+  /** Undefined while unknown, null when gone. */
+  quote: (message: Message) => Quote | null | undefined
+  allowed: (message: Message) => Allowed
+  notice: (event: RoomEvent) => string
+  mention: (message: Message) => (username: string) => 'none' | 'other' | 'me'
+}

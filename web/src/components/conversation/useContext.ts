@@ -1,0 +1,50 @@
+import { computed } from 'vue'
+import { useI18n } from 'vue-i18n'
+import { plainText } from '@/components/conversation/plainText'
+import type { Context, Quote } from '@/components/conversation/types'
+import type { Message, MyRoom, RoomEvent } from '@/protocol/types'
+import { usePeople } from '@/stores/people'
+import { useSession } from '@/stores/session'
+import { useTimelines } from '@/stores/timelines'
+
+/** What the rows of a room need to know of people, answers and rights, read from the stores. */
+export function useContext(room: () => MyRoom | undefined) {
+  const { t } = useI18n()
+  const people = usePeople()
+  const session = useSession()
+  const timelines = useTimelines()
+
+  function author(message: Message) {
+    const person = people.user(message.userId)
+    return { name: person?.displayName || message.username || t('common.unknownPerson'), avatarUrl: person?.avatarUrl }
+  }
+
+  function quote(message: Message): Quote | null {
+    const found = message.replyTo && timelines.find(message.roomId, message.replyTo)
+    if (!found) return null
+    const text = found.deletedAt ? t('conversation.deleted') : plainText(found.content)
+    return { messageId: found.messageId, name: author(found).name, text }
+  }
+
+  function allowed(message: Message) {
+    const own = message.userId === session.userId
+    const rules = room()?.membership.role
+    return { reply: true, edit: own, remove: own || rules === 'owner' || rules === 'moderator' }
+  }
+
+  function notice(event: RoomEvent): string {
+    const userId = event.membership?.userId ?? event.room.createdBy
+    const name = people.name(userId) || t('common.unknownPerson')
+    const role = t(`role.${event.membership?.role ?? 'member'}`)
+    return t(`system.${event.change}`, { name, role, room: event.room.name })
+  }
+
+  function mention(message: Message) {
+    return (username: string) => {
+      if (message.mentions.length === 0) return 'none' as const
+      return username === session.user?.username ? ('me' as const) : ('other' as const)
+    }
+  }
+
+  return computed<Context>(() => ({ ownId: session.userId, author, quote, allowed, notice, mention }))
+}

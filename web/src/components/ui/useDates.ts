@@ -1,0 +1,65 @@
+import { computed } from 'vue'
+import { useI18n } from 'vue-i18n'
+
+const minute = 60_000
+const hour = 60 * minute
+const day = 24 * hour
+
+/** Dates, spans and lists in the words of the language in use. All times are epoch milliseconds. */
+export function useDates() {
+  const { t, locale } = useI18n()
+  const formats = computed(() => ({
+    time: new Intl.DateTimeFormat(locale.value, { hour: '2-digit', minute: '2-digit' }),
+    full: new Intl.DateTimeFormat(locale.value, { dateStyle: 'full', timeStyle: 'short' }),
+    date: new Intl.DateTimeFormat(locale.value, { dateStyle: 'medium' }),
+    weekday: new Intl.DateTimeFormat(locale.value, { weekday: 'short' }),
+    short: new Intl.DateTimeFormat(locale.value, { day: '2-digit', month: '2-digit' }),
+    longDay: new Intl.DateTimeFormat(locale.value, { weekday: 'long', day: 'numeric', month: 'long' }),
+    longDayYear: new Intl.DateTimeFormat(locale.value, { dateStyle: 'full' }),
+    relative: new Intl.RelativeTimeFormat(locale.value, { numeric: 'auto' }),
+    list: new Intl.ListFormat(locale.value, { type: 'conjunction' }),
+  }))
+
+  /** `09:41` */
+  const time = (at: number) => formats.value.time.format(at)
+  /** Weekday, date and time, for hover and screen readers. */
+  const full = (at: number) => formats.value.full.format(at)
+  /** `3 May 2026` */
+  const date = (at: number) => formats.value.date.format(at)
+
+  /** The name of a day: today, yesterday, or its date. */
+  function dayName(at: number, now = Date.now()): string {
+    const apart = daysBetween(at, now)
+    if (apart === 0) return t('conversation.today')
+    if (apart === 1) return t('conversation.yesterday')
+    const sameYear = new Date(at).getFullYear() === new Date(now).getFullYear()
+    return (sameYear ? formats.value.longDay : formats.value.longDayYear).format(at)
+  }
+
+  /** The shortest that still says when: the time today, the weekday this week, else the date. */
+  function brief(at: number, now = Date.now()): string {
+    const apart = daysBetween(at, now)
+    if (apart <= 0) return time(at)
+    return apart < 7 ? formats.value.weekday.format(at) : formats.value.short.format(at)
+  }
+
+  /** `5 minutes ago` */
+  function ago(at: number, now = Date.now()): string {
+    const past = Math.max(0, now - at)
+    const { relative } = formats.value
+    if (past < hour) return relative.format(-Math.floor(past / minute), 'minute')
+    if (past < day) return relative.format(-Math.floor(past / hour), 'hour')
+    return past < 30 * day ? relative.format(-Math.floor(past / day), 'day') : date(at)
+  }
+
+  /** `Ada, Ben and Cleo` */
+  const list = (names: readonly string[]) => formats.value.list.format(names)
+
+  return { time, full, date, dayName, brief, ago, list }
+}
+
+/** Whole calendar days from one moment to another, in local time. */
+function daysBetween(from: number, to: number): number {
+  const midnight = (at: number) => new Date(at).setHours(0, 0, 0, 0)
+  return Math.round((midnight(to) - midnight(from)) / day)
+}
