@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	lsm "github.com/cockroachdb/pebble/v2"
 
@@ -14,6 +15,9 @@ import (
 const (
 	maxGroup      = 512     // requests in one commit
 	maxGroupBytes = 1 << 20 // encoded items in one commit; one request may be larger
+
+	maxMemtables = 3  // how much may wait for a flush, in memtables
+	maxSublevels = 12 // how many layers of table files may wait for compaction
 )
 
 // request is one Write on its way through the committer.
@@ -82,13 +86,15 @@ type committer struct {
 	batch *lsm.Batch
 	// written holds what this group has put, by row key; nil where it deleted. A map, not an indexed batch: only rows
 	// are looked up, never ranges, and a map of the few rows of a group costs a fraction of a skip list.
-	written map[string]record
-	now     int64
-	broken  error    // why the batch must not be committed
-	old     []record // the stored records under the ops of the current request
-	buf     []byte   // backs old
-	key     []byte   // scratch for index and expiry keys
-	key2    []byte
+	written   map[string]record
+	now       int64
+	memtable  int      // bytes of one
+	unchecked int      // bytes written since room looked at the engine
+	broken    error    // why the batch must not be committed
+	old       []record // the stored records under the ops of the current request
+	buf       []byte   // backs old
+	key       []byte   // scratch for index and expiry keys
+	key2      []byte
 }
 
 // run serves requests until quit is closed. It is the only goroutine that writes.
@@ -145,8 +151,8 @@ func (c *committer) commit(group []*request) {
 	if c.batch.Empty() {
 		return // every answer rests on what is durable already
 	}
-	if d.guard.full() {
-		answer(group, fmt.Errorf("%w: less than %d MiB left", table.ErrFull, reserveBytes>>20))
+	if err := c.room(); err != nil {
+		answer(group, err)
 		return
 	}
 	err := d.db.Apply(c.batch, lsm.Sync)
@@ -159,6 +165,31 @@ func (c *committer) commit(group []*request) {
 		return
 	}
 	d.publish()
+}
+
+// room waits until the engine has room for the batch, which on a healthy disk it nearly always has: not too much
+// in memory that is not flushed, nor too many table files that are not compacted.
+func (c *committer) room() error {
+	c.unchecked += c.batch.Len()
+	for {
+		if err := c.d.guard.refuse(); err != nil {
+			return err
+		}
+		if c.unchecked < c.memtable/2 {
+			return nil
+		}
+		m := c.d.db.Metrics()
+		if m.MemTable.Size < uint64(maxMemtables*c.memtable) && m.Levels[0].Sublevels < maxSublevels {
+			c.unchecked = 0
+			return nil
+		}
+		select {
+		case <-time.After(5 * time.Millisecond): // Pebble tells when a flush ends, not when its memory is free
+		case <-c.d.guard.failed:
+		case <-c.d.quit:
+			return table.ErrClosed
+		}
+	}
 }
 
 func answer(group []*request, err error) {

@@ -22,26 +22,32 @@ import (
 // Pebble's own flushes and compactions. Writes go on by themselves when space is free again.
 const reserveBytes = 64 << 20
 
-// backoff is how long a flush or compaction waits after one that failed. Pebble itself would try again at once.
-const backoff = time.Second
+const (
+	backoff  = time.Second // how long a flush or compaction waits after one that failed; Pebble would try again at once
+	patience = 5           // how many may fail in a row, other than for want of space, before the store is frozen
+)
 
 // guard stands between Pebble and the file system and keeps its failures from ending the process.
 //
-// Pebble takes a failed write or sync of its log as fatal: it calls Logger.Fatalf, or panics with its locks held. After
-// a failed fsync nobody knows what is on the disk, so trying again would be a lie as well. Therefore the first failure
-// of the log, of a directory sync or of the manifest freezes the store: guard remembers it, tells Pebble that all is
-// well, and from then on drops everything sent to the log, deletes nothing, and holds back new table files. The
-// committer asks err after each commit and acknowledges nothing that came after the failure; reads go on. The folder
-// stays as it was at the failure, and opening it again recovers all that was acknowledged.
+// Pebble takes a failed write or sync of its log or manifest as fatal: it calls Logger.Fatalf, or panics, with its
+// locks held and its memory half changed. After a failed fsync nobody knows what is on the disk, so trying again would
+// be a lie as well. Therefore the first such failure freezes the store: guard remembers it, tells Pebble that all is well, and
+// from then on drops everything sent to logs and manifests, deletes nothing, and holds back new table files. The committer
+// asks after each commit and acknowledges nothing that came after the failure; reads go on. The folder stays as it was
+// at the failure, and opening it again recovers all that was acknowledged. Failures to write a table file are none of
+// this: Pebble survives them and tries again.
 type guard struct {
 	vfs.FS
 	dir string
 	log *slog.Logger
 
+	backoff  time.Duration
 	armed    atomic.Bool   // Open is done: background work may be held back
 	failed   chan struct{} // closed with the first failure
 	released chan struct{} // closed by Close: whoever is held back goes on, to an error
-	trouble  atomic.Int64  // when a flush or compaction last failed, in nanoseconds of the epoch
+
+	flush    atomic.Pointer[error] // why the last flush failed; nil once one has succeeded
+	failures atomic.Int32          // flushes and compactions failed in a row
 
 	mu     sync.Mutex // held to set the two below; they may be read once failed is closed
 	reason error
@@ -49,7 +55,10 @@ type guard struct {
 }
 
 func newGuard(fs vfs.FS, dir string, log *slog.Logger) *guard {
-	return &guard{FS: fs, dir: dir, log: log, failed: make(chan struct{}), released: make(chan struct{})}
+	return &guard{
+		FS: fs, dir: dir, log: log, backoff: backoff,
+		failed: make(chan struct{}), released: make(chan struct{}),
+	}
 }
 
 // fail freezes the store. Only the first reason counts.
@@ -84,24 +93,37 @@ func (g *guard) outcome() error {
 	return fmt.Errorf("the outcome of this write is unknown until the next start: %v", err) // hides ErrFull, which promises "nothing"
 }
 
-// full tells that the reserve is touched. A file system that cannot tell has no reserve.
-func (g *guard) full() bool {
-	use, err := g.FS.GetDiskUsage(g.dir)
-	return err == nil && use.AvailBytes < reserveBytes
+// refuse returns why nothing may be written now, or nil.
+func (g *guard) refuse() error {
+	if err := g.err(); err != nil {
+		return err
+	}
+	if err := g.flush.Load(); err != nil {
+		return fmt.Errorf("memory cannot be flushed to the disk: %w", classify(*err))
+	}
+	// A file system that cannot tell how much is free has no reserve.
+	if use, err := g.FS.GetDiskUsage(g.dir); err == nil && use.AvailBytes < reserveBytes {
+		return fmt.Errorf("%w: less than %d MiB left", table.ErrFull, reserveBytes>>20)
+	}
+	return nil
 }
 
 // mine tells whether a file is in the data folder (a checkpoint writes the same kinds of files elsewhere).
 func (g *guard) mine(name string) bool { return g.PathDir(name) == g.dir }
 
-func isLog(name string) bool { return strings.HasSuffix(name, ".log") }
+// vital tells the files whose failure Pebble does not survive: logs, manifests, and the markers that name the latest.
+func (g *guard) vital(name string) bool {
+	base := g.PathBase(name)
+	return strings.HasSuffix(base, ".log") || strings.HasPrefix(base, "MANIFEST-") || strings.HasPrefix(base, "marker.")
+}
 
 // Create implements vfs.FS.
 func (g *guard) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
 	if !g.mine(name) {
 		return g.FS.Create(name, c)
 	}
-	if isLog(name) {
-		return g.openLog(func() (vfs.File, error) { return g.FS.Create(name, c) })
+	if g.vital(name) {
+		return g.open(name, func() (vfs.File, error) { return g.FS.Create(name, c) })
 	}
 	if err := g.hold(); err != nil {
 		return nil, err
@@ -111,37 +133,32 @@ func (g *guard) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
 
 // ReuseForWrite implements vfs.FS; Pebble recycles log files by it.
 func (g *guard) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	if !g.mine(to) || !isLog(to) {
+	if !g.mine(to) || !g.vital(to) {
 		return g.FS.ReuseForWrite(from, to, c)
 	}
-	return g.openLog(func() (vfs.File, error) { return g.FS.ReuseForWrite(from, to, c) })
+	return g.open(to, func() (vfs.File, error) { return g.FS.ReuseForWrite(from, to, c) })
 }
 
-// openLog opens a log file, or one that swallows everything once the store is frozen.
-func (g *guard) openLog(open func() (vfs.File, error)) (vfs.File, error) {
+// open opens a vital file, or one that swallows everything once the store is frozen.
+func (g *guard) open(name string, open func() (vfs.File, error)) (vfs.File, error) {
+	log := strings.HasSuffix(name, ".log")
 	if g.err() == nil {
 		f, err := open()
 		if err == nil {
-			return &guardedFile{f, g}, nil
+			return &guardedFile{f, g, log}, nil
 		}
-		g.fail("opening a log", err, true)
+		g.fail("opening "+g.PathBase(name), err, log)
 	}
-	return &guardedFile{vfs.NewMemFile(nil), g}, nil
+	return &guardedFile{vfs.NewMemFile(nil), g, log}, nil
 }
 
-// hold makes background work wait: a while after trouble, and for ever (until Close) when the store is frozen.
+// hold makes background work wait: a moment after a failure, and until Close when the store is frozen.
 func (g *guard) hold() error {
 	if !g.armed.Load() {
 		return g.err()
 	}
-	wait := time.Until(time.Unix(0, g.trouble.Load()).Add(backoff))
-	if wait > 0 {
-		timer := time.NewTimer(wait)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-g.released:
-		}
+	if g.failures.Load() > 0 {
+		time.Sleep(g.backoff)
 	}
 	if g.err() != nil {
 		<-g.released
@@ -155,12 +172,12 @@ func (g *guard) OpenDir(name string) (vfs.File, error) {
 	if err != nil || name != g.dir {
 		return f, err
 	}
-	return &guardedFile{f, g}, nil
+	return &guardedFile{f, g, false}, nil
 }
 
 // Remove implements vfs.FS. In a frozen store it does nothing: what was acknowledged may be in an old file only.
 func (g *guard) Remove(name string) error {
-	if g.mine(name) && g.armed.Load() && g.err() != nil {
+	if g.mine(name) && g.err() != nil {
 		return nil
 	}
 	return g.FS.Remove(name)
@@ -169,10 +186,11 @@ func (g *guard) Remove(name string) error {
 // Unwrap implements vfs.FS.
 func (g *guard) Unwrap() vfs.FS { return g.FS }
 
-// guardedFile is a log or directory whose failures freeze the store instead of reaching Pebble.
+// guardedFile is a vital file or directory. Its failures freeze the store instead of reaching Pebble.
 type guardedFile struct {
 	vfs.File
-	g *guard
+	g   *guard
+	log bool
 }
 
 func (f *guardedFile) Write(p []byte) (int, error) {
@@ -184,7 +202,7 @@ func (f *guardedFile) Write(p []byte) (int, error) {
 		err = io.ErrShortWrite
 	}
 	if err != nil {
-		f.g.fail("writing the log", err, true)
+		f.g.fail("writing the log or manifest", err, f.log)
 	}
 	return len(p), nil
 }
@@ -225,8 +243,7 @@ func (g *guard) Infof(format string, args ...any) {
 // Errorf reports a failure that Pebble survived.
 func (g *guard) Errorf(format string, args ...any) { g.log.Error(fmt.Sprintf(format, args...)) }
 
-// Fatalf is called for a failed manifest write and for broken invariants. Pebble returns the error to its caller when
-// Fatalf returns, so freezing the store is enough.
+// Fatalf is called for broken invariants. Pebble goes on as well as it can; nothing more is written.
 func (g *guard) Fatalf(format string, args ...any) {
 	cause := fmt.Errorf(format, args...)
 	for _, a := range args {
@@ -237,16 +254,34 @@ func (g *guard) Fatalf(format string, args ...any) {
 	g.fail("engine", cause, false)
 }
 
-// listener hears of background failures and damaged files.
+// listener hears of background work and damaged files.
 func (g *guard) listener() *lsm.EventListener {
 	return &lsm.EventListener{
-		BackgroundError: func(err error) {
-			g.trouble.Store(time.Now().UnixNano())
-			g.log.Error("store background work failed", "error", err)
+		FlushEnd: func(info lsm.FlushInfo) {
+			if info.Err == nil {
+				g.flush.Store(nil)
+			} else {
+				g.flush.Store(&info.Err)
+			}
+			g.ended("flush", info.Err)
 		},
+		CompactionEnd: func(info lsm.CompactionInfo) { g.ended("compaction", info.Err) },
 		DataCorruption: func(info lsm.DataCorruptionInfo) {
 			g.log.Error("stored data is damaged", "file", info.Path, "error", info.Details)
 		},
+	}
+}
+
+// ended counts failures of background work. Pebble tries again for ever, and in the end stalls its writers; a clear
+// end is better, except for a full disk, which may be emptied.
+func (g *guard) ended(what string, err error) {
+	if err == nil {
+		g.failures.Store(0)
+		return
+	}
+	g.log.Error("store background work failed", "work", what, "error", err)
+	if n := g.failures.Add(1); n >= patience && !errors.Is(classify(err), table.ErrFull) {
+		g.fail(what, err, false)
 	}
 }
 

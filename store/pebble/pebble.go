@@ -31,6 +31,8 @@ type Options struct {
 	CacheBytes    int64         // cache of blocks read from disk; 0 means 32 MiB
 	MemtableBytes uint64        // writes kept in memory before they are flushed to a table file; 0 means 8 MiB
 	PurgeEvery    time.Duration // how often Run removes expired items; 0 means a minute
+
+	backoff time.Duration // tests wait less than guard would
 }
 
 // DB is an open store. It implements table.DB and table.Scanner, and is safe for concurrent use.
@@ -123,6 +125,9 @@ func open(opt Options) (_ *DB, err error) {
 		return nil, err
 	}
 	g := newGuard(opt.FS, dir, opt.Logger)
+	if opt.backoff != 0 {
+		g.backoff = opt.backoff
+	}
 	db, err := lsm.Open(dir, engineOptions(opt, g, lock))
 	if err != nil {
 		return nil, err
@@ -143,7 +148,7 @@ func open(opt Options) (_ *DB, err error) {
 	d.publish()
 	go func() {
 		defer close(d.stopped)
-		c := &committer{d: d, written: map[string]record{}}
+		c := &committer{d: d, written: map[string]record{}, memtable: int(opt.MemtableBytes)}
 		c.run()
 	}()
 	return d, nil
@@ -158,6 +163,10 @@ func engineOptions(opt Options, g *guard, lock *lsm.Lock) *lsm.Options {
 		CacheSize:          opt.CacheBytes,
 		MemTableSize:       opt.MemtableBytes,
 		MaxOpenFiles:       500,
+		// Never reached: the committer itself waits before (see committer.room), as a writer that Pebble stalls could
+		// not be told that the disk has failed.
+		MemTableStopWritesThreshold: 64,
+		L0StopWritesThreshold:       1000,
 	}
 	o.Experimental.FileCacheShards = 4
 	for i := range o.Levels {
@@ -215,6 +224,7 @@ func (v *view) release() {
 func (d *DB) Close() error {
 	d.closeOnce.Do(func() {
 		close(d.quit)
+		close(d.guard.released)
 		<-d.stopped
 		d.mu.Lock()
 		last := d.view
@@ -222,7 +232,6 @@ func (d *DB) Close() error {
 		d.mu.Unlock()
 		last.release()
 		d.readers.Wait()
-		close(d.guard.released)
 		d.closeErr = errors.Join(d.db.Close(), d.lock.Close())
 	})
 	return d.closeErr
