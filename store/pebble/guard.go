@@ -46,7 +46,8 @@ type guard struct {
 	failed   chan struct{} // closed with the first failure
 	released chan struct{} // closed by Close: whoever is held back goes on, to an error
 
-	flush    atomic.Pointer[error] // why the last flush failed; nil once one has succeeded
+	flushEnd atomic.Pointer[error] // how the last flush ended
+	flush    atomic.Pointer[error] // why it failed, if it did
 	failures atomic.Int32          // flushes and compactions failed in a row
 
 	mu     sync.Mutex // held to set the two below; they may be read once failed is closed
@@ -257,28 +258,38 @@ func (g *guard) Fatalf(format string, args ...any) {
 // listener hears of background work and damaged files.
 func (g *guard) listener() *lsm.EventListener {
 	return &lsm.EventListener{
+		// A flush that had nothing to write ends with an error too, but only one that failed is reported again, as a
+		// background error.
 		FlushEnd: func(info lsm.FlushInfo) {
+			g.flushEnd.Store(&info.Err)
+			g.flush.Store(nil)
 			if info.Err == nil {
-				g.flush.Store(nil)
-			} else {
-				g.flush.Store(&info.Err)
+				g.failures.Store(0)
 			}
-			g.ended("flush", info.Err)
 		},
-		CompactionEnd: func(info lsm.CompactionInfo) { g.ended("compaction", info.Err) },
+		BackgroundError: func(err error) {
+			if end := g.flushEnd.Load(); end != nil && *end != nil && errors.Is(err, *end) {
+				g.flush.Store(&err)
+				g.failure("flush", err)
+			}
+		},
+		CompactionEnd: func(info lsm.CompactionInfo) {
+			switch {
+			case info.Err == nil:
+				g.failures.Store(0)
+			case !errors.Is(info.Err, lsm.ErrCancelledCompaction):
+				g.failure("compaction", info.Err)
+			}
+		},
 		DataCorruption: func(info lsm.DataCorruptionInfo) {
 			g.log.Error("stored data is damaged", "file", info.Path, "error", info.Details)
 		},
 	}
 }
 
-// ended counts failures of background work. Pebble tries again for ever, and in the end stalls its writers; a clear
+// failure counts failures of background work. Pebble tries again for ever, and in the end stalls its writers; a clear
 // end is better, except for a full disk, which may be emptied.
-func (g *guard) ended(what string, err error) {
-	if err == nil {
-		g.failures.Store(0)
-		return
-	}
+func (g *guard) failure(what string, err error) {
 	g.log.Error("store background work failed", "work", what, "error", err)
 	if n := g.failures.Add(1); n >= patience && !errors.Is(classify(err), table.ErrFull) {
 		g.fail(what, err, false)
