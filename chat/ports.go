@@ -40,7 +40,7 @@ type Commit struct {
 	Changed []Message
 	// Changes are the other log entries.
 	Changes []Change
-	// Join and Leave are memberships to store (new or with another role) and to remove.
+	// Join and Leave are memberships to store (new or with another role) and to remove, the read marker with them.
 	Join  []Membership
 	Leave []Membership
 	// Marks are read markers to set, by user.

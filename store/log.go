@@ -11,7 +11,7 @@ import (
 
 // Commit implements chat.Log by one transaction: the head on its condition, the entries, the idempotency records.
 func (s *Store) Commit(ctx context.Context, c chat.Commit) error {
-	ops := make([]table.Op, 0, 1+3*len(c.New)+len(c.Changed)+len(c.Changes)+2*len(c.Join)+2*len(c.Leave)+3)
+	ops := make([]table.Op, 0, 1+3*len(c.New)+len(c.Changed)+len(c.Changes)+2*len(c.Join)+3*len(c.Leave)+3)
 	head := table.Cond{Kind: table.Equal, Attr: "headSeq", Value: table.Value{Kind: table.Number, Num: c.After}}
 	if c.After == 0 {
 		head = table.Cond{Kind: table.Absent}
@@ -30,7 +30,7 @@ func (s *Store) Commit(ctx context.Context, c chat.Commit) error {
 		ops = append(ops, put(memberItem(memberKey(m.RoomID, m.UserID), m)), put(memberItem(inKey(m.UserID, m.RoomID), m)))
 	}
 	for _, m := range c.Leave {
-		ops = append(ops, del(memberKey(m.RoomID, m.UserID)), del(inKey(m.UserID, m.RoomID)))
+		ops = append(ops, del(memberKey(m.RoomID, m.UserID)), del(inKey(m.UserID, m.RoomID)), del(readKey(m.UserID, m.RoomID)))
 	}
 	for userID, m := range c.Marks {
 		ops = append(ops, put(markerItem(userID, m)))
