@@ -35,5 +35,7 @@ export default defineConfig({
     environment: 'happy-dom',
     include: ['src/**/*.test.ts'],
     restoreMocks: true,
+    // Tests of several tabs load it once for each, so that each has its own active store.
+    server: { deps: { inline: ['pinia'] } },
   },
 })

@@ -22,7 +22,7 @@ export class ApiError extends Error {
   }
 
   static fromFrame(error: WireError, requestId?: string): ApiError {
-    return new ApiError(error.code, error.message, { retryAfterMs: error.retryAfterMs, requestId })
+    return new ApiError(error.code, error.message, { field: error.field, retryAfterMs: error.retryAfterMs, requestId })
   }
 
   /** True where asking again later, unchanged, may work. */

@@ -3,7 +3,7 @@ export type WithLock = <T>(name: string, work: () => Promise<T>) => Promise<T>
 
 /** Locks shared by all tabs, or by this one alone where the browser has none (plain http on another host). */
 export function makeLocks(manager: LockManager | undefined = navigator.locks): WithLock {
-  if (manager) return (name, work) => manager.request(name, work) as Promise<never>
+  if (manager) return (name, work) => manager.request(name, work)
   const queues = new Map<string, Promise<unknown>>()
   return (name, work) => {
     const turn = (queues.get(name) ?? Promise.resolve()).then(work, work)

@@ -1,6 +1,6 @@
 import type {
   Invite, InvitePreview, LoginResult, Member, Membership, Message, MessagePage, MyRoom, PageBounds, Presence, PublicRoom,
-  RegisterInput, RegisterResult, Role, Room, SendInput, ServerInfo, Session, SyncedRoom, UnreadCount, User,
+  RegisterInput, RegisterResult, Role, Room, SendInput, ServerInfo, Session, Synced, UnreadCount, User,
 } from '../protocol/types'
 import type { Http } from './http'
 
@@ -59,7 +59,7 @@ export class Routes {
     this.http.request<Message | undefined>(on ? 'PUT' : 'DELETE', `/rooms/${seg(roomId)}/messages/${seg(messageId)}/reactions/${seg(emoji)}`)
   markRead = (roomId: string, seq: number) => this.http.request<unknown>('PUT', `/rooms/${seg(roomId)}/read`, { body: { seq } })
   unread = () => this.http.get<{ rooms: UnreadCount[] }>('/unread')
-  sync = (rooms: Record<string, number>) => this.http.request<{ rooms: SyncedRoom[] }>('POST', '/sync', { body: { rooms } })
+  sync = (rooms: Record<string, number>) => this.http.request<Synced>('POST', '/sync', { body: { rooms } })
 
   invites = () => this.http.get<{ invites: Invite[] }>('/invites')
   createInvite = (input: { roomId?: string; expiresIn?: number; maxUses?: number }) => this.http.request<Invite>('POST', '/invites', { body: input })

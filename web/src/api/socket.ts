@@ -52,7 +52,7 @@ export class Socket {
         this.waiting.delete(requestId)
         reject(gone())
       }, within)
-      this.waiting.set(requestId, { resolve: resolve as (data: never) => void, reject, timer })
+      this.waiting.set(requestId, { resolve: resolve, reject, timer })
       this.ws.send(JSON.stringify({ action, requestId, data }))
     })
   }

@@ -206,6 +206,9 @@ export type RoomChange = 'created' | 'updated' | 'joined' | 'left' | 'removed' |
 export interface RoomEvent {
   seq: number
   change: RoomChange
+  /** Who did it. */
+  by?: string
+  at?: number
   room: Room
   membership?: Membership
 }
@@ -222,11 +225,20 @@ export interface SyncedRoom {
   events: LogFrame[]
   /** False: too far behind; drop what is held of this room and page through history. */
   complete: boolean
+  /** True: there were more events than fit; ask again from the last one. */
+  more?: boolean
+}
+
+/** The answer to `sync`. With `more`, rooms that did not fit at all are left out: ask again for those. */
+export interface Synced {
+  rooms: SyncedRoom[]
+  more?: boolean
 }
 
 export interface WireError {
   code: ErrorCode
   message: string
+  field?: string
   retryAfterMs?: number
 }
 
@@ -236,7 +248,7 @@ export type ServerFrame = { requestId?: string } & (
   | { type: 'ack'; data: { message?: Message } }
   | { type: 'messageHistory'; data: MessagePage & { roomId: string } }
   | { type: 'clients'; data: { clients: (Presence & { username: string })[] } }
-  | { type: 'synced'; data: { rooms: SyncedRoom[] } }
+  | { type: 'synced'; data: Synced }
   | { type: 'pong'; data: { rooms: Record<string, number> } }
   | { type: 'presence'; data: Presence }
   | { type: 'typing'; data: { roomId: string; userId: string } }
@@ -261,7 +273,7 @@ export interface Answers {
   sendMessage: { message: Message }
   getMessages: MessagePage & { roomId: string }
   getClients: { clients: (Presence & { username: string })[] }
-  sync: { rooms: SyncedRoom[] }
+  sync: Synced
   markRead: { message?: Message }
   ping: { rooms: Record<string, number> }
 }

@@ -65,7 +65,7 @@ export const useOutbox = defineStore('outbox', () => {
   /** Deletes one that was not sent. */
   async function discard(clientMessageId: string): Promise<void> {
     entries.value = entries.value.filter((e) => e.clientMessageId !== clientMessageId)
-    await session.storage?.dequeue(clientMessageId)
+    await session.storage?.dequeue(clientMessageId).catch(() => {})
     announce()
   }
 
@@ -131,13 +131,13 @@ export const useOutbox = defineStore('outbox', () => {
   }
 
   async function queue(): Promise<readonly OutboxEntry[]> {
-    const stored = await session.storage?.outbox()
+    const stored = await session.storage?.outbox().catch(() => undefined)
     return stored ? [...stored, ...entries.value.filter((e) => unstorable.has(e.clientMessageId))] : entries.value
   }
 
   async function change(clientMessageId: string, by: (entry: OutboxEntry) => OutboxEntry): Promise<void> {
     entries.value = entries.value.map((e) => (e.clientMessageId === clientMessageId ? by(e) : e))
-    await session.storage?.updateEntry(clientMessageId, by)
+    await session.storage?.updateEntry(clientMessageId, by).catch(() => {})
     announce()
   }
 
@@ -159,7 +159,7 @@ export const useOutbox = defineStore('outbox', () => {
   }
 
   async function reload(): Promise<void> {
-    const stored = await session.storage?.outbox()
+    const stored = await session.storage?.outbox().catch(() => undefined)
     if (!stored) return
     const here = (e: OutboxEntry) => storing.has(e.clientMessageId) || unstorable.has(e.clientMessageId)
     const unstored = entries.value.filter((e) => here(e) && !stored.some((s) => s.clientMessageId === e.clientMessageId))

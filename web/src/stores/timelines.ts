@@ -327,10 +327,19 @@ export const useTimelines = defineStore('timelines', () => {
   /** After a new socket: brings every window held up to date. Rejects if the server cannot be asked. */
   async function syncAll(socket: Socket): Promise<void> {
     const behind = [...held].filter(([roomId, room]) => room.filled && logs.has(roomId) && useRooms().get(roomId))
-    const rooms = Object.fromEntries(behind.map(([roomId]) => [roomId, logs.get(roomId)!.applied]))
-    if (behind.length === 0) return
-    const answer = await socket.request('sync', { rooms })
-    await Promise.all(answer.rooms.map(takeSync))
+    let owed = behind.map(([roomId]) => roomId)
+    while (owed.length > 0) {
+      const { rooms } = await socket.request('sync', { rooms: appliedOf(owed) })
+      // Every answer brings at least one room further; an empty one would never end.
+      if (rooms.length === 0) return
+      const unfinished = await Promise.all(rooms.map(async (room) => (await takeSync(room) ? room.roomId : null)))
+      const answered = new Set(rooms.map((room) => room.roomId))
+      owed = owed.filter((roomId) => !answered.has(roomId) || unfinished.includes(roomId))
+    }
+  }
+
+  function appliedOf(roomIds: string[]): Record<string, number> {
+    return Object.fromEntries(roomIds.map((roomId) => [roomId, logs.get(roomId)?.applied ?? 0]))
   }
 
   /** Asks for what is missing in one room; asking twice at once is asking once. */
@@ -338,11 +347,11 @@ export const useTimelines = defineStore('timelines', () => {
     const log = logs.get(roomId)
     if (!log || syncing.has(roomId) || !useConnection().connected()) return
     syncing.add(roomId)
-    useConnection().request('sync', { rooms: { [roomId]: log.applied } })
-      .then((answer) => Promise.all(answer.rooms.map(takeSync)))
-      .then(() => {
+    useConnection().request('sync', { rooms: appliedOf([roomId]) })
+      .then(({ rooms }) => Promise.all(rooms.map(takeSync)))
+      .then((unfinished) => {
         syncing.delete(roomId)
-        if (logs.get(roomId)?.ahead.size) requestSync(roomId)
+        if (unfinished.includes(true)) requestSync(roomId)
       })
       .catch((error: unknown) => {
         syncing.delete(roomId)
@@ -351,17 +360,24 @@ export const useTimelines = defineStore('timelines', () => {
       })
   }
 
-  async function takeSync(synced: SyncedRoom): Promise<void> {
+  /** Takes one room's answer; true if it must be asked for again. */
+  async function takeSync(synced: SyncedRoom): Promise<boolean> {
     const log = logs.get(synced.roomId)
-    if (!log) return
-    if (!synced.complete) return restart(synced)
+    if (!log) return false
+    if (!synced.complete) {
+      await restart(synced)
+      return false
+    }
     const accepted = acceptSync(log, synced)
     logs.set(synced.roomId, accepted.log)
     accepted.ready.forEach(apply)
+    return accepted.gap
   }
 
   /** Too far behind: the window is read anew, where it stands. */
   async function restart({ roomId, headSeq }: SyncedRoom): Promise<void> {
+    // No head: it is not one's room any more.
+    if (headSeq === 0) return useRooms().drop(roomId)
     const ahead = logs.get(roomId)?.ahead ?? new Map<number, LogFrame>()
     const accepted = acceptSync({ applied: headSeq, ahead }, { roomId, headSeq, events: [], complete: true })
     logs.set(roomId, accepted.log)

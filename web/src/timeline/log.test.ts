@@ -28,6 +28,12 @@ describe('the log of a room', () => {
     expect(synced).toMatchObject({ gap: false, log: { applied: 7 } })
   })
 
+  it('goes as far as an answer that did not fit, and asks on', () => {
+    const part = acceptSync(logAt(2), { roomId: 'r1', headSeq: 9, complete: true, more: true, events: [sent(msg(3)), sent(msg(4))] })
+    expect(part).toMatchObject({ gap: true, log: { applied: 4 } })
+    expect(numbers(part.ready)).toEqual([3, 4])
+  })
+
   it('does not go back for an answer that is behind', () => {
     const synced = acceptSync(logAt(9), { roomId: 'r1', headSeq: 7, complete: true, events: [sent(msg(7))] })
     expect(synced.ready).toEqual([])

@@ -40,12 +40,17 @@ export function accept(log: Log, frame: LogFrame): Accepted {
   return drain(log.applied, new Map(log.ahead).set(number, frame))
 }
 
-/** Takes a complete answer of `sync`: afterwards at least everything up to its `headSeq` is taken in. */
+/**
+ * Takes a complete answer of `sync`: afterwards at least everything up to its `headSeq` is taken in, or with `more`
+ * up to its last event; `gap` then says to ask again.
+ */
 export function acceptSync(log: Log, synced: SyncedRoom): Accepted {
   const missed = synced.events.filter((f) => logNumber(f) > log.applied).sort((a, b) => logNumber(a) - logNumber(b))
-  const applied = Math.max(log.applied, synced.headSeq)
+  const last = synced.events.at(-1)
+  const reached = synced.more ? (last ? logNumber(last) : 0) : synced.headSeq
+  const applied = Math.max(log.applied, reached)
   const rest = drain(applied, new Map([...log.ahead].filter(([number]) => number > applied)))
-  return { ...rest, ready: [...missed.filter((f) => logNumber(f) <= applied), ...rest.ready] }
+  return { ...rest, gap: rest.gap || rest.log.applied < synced.headSeq, ready: [...missed.filter((f) => logNumber(f) <= applied), ...rest.ready] }
 }
 
 /** Moves what follows `applied` without a hole out of `ahead`. */

@@ -54,6 +54,7 @@ class Rows {
   }
 
   notice(event: RoomEvent): void {
+    if (event.at) this.day(event.at)
     this.list.push({ kind: 'notice', key: `n:${event.seq}`, event })
     this.previous = null
   }
