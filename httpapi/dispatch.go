@@ -1,0 +1,53 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"parley/chat"
+)
+
+// apiHandler serves the API proper. Where there is no route, programs get a problem.
+func (a *api) apiHandler(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		missing, pattern := mux.Handler(r)
+		if pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		// The mux answers a path it knows with a method it does not by a list of methods; that list is kept.
+		probe := probe{}
+		missing.ServeHTTP(probe, r)
+		allow := http.Header(probe).Get("Allow")
+		if allow == "" {
+			writeProblem(w, newProblem(r.Context(), chat.Errorf(chat.NotFound, "There is no such route.")))
+			return
+		}
+		w.Header().Set("Allow", allow)
+		p := newProblem(r.Context(), chat.Errorf(chat.InvalidRequest, "This route takes only %s.", allow))
+		p.Status, p.Title = http.StatusMethodNotAllowed, http.StatusText(http.StatusMethodNotAllowed)
+		writeProblem(w, p)
+	})
+}
+
+// probe is a response of which only the headers are wanted.
+type probe http.Header
+
+func (p probe) Header() http.Header         { return http.Header(p) }
+func (p probe) Write(b []byte) (int, error) { return len(b), nil }
+func (p probe) WriteHeader(int)             {}
+
+// withSocket serves GET /ws as it comes: an upgrade takes the connection over, so nothing may wrap its writer. The rest
+// goes to next.
+func (a *api) withSocket(next http.Handler) http.Handler {
+	if a.Socket == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/ws" {
+			a.Socket.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}

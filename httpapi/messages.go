@@ -1,0 +1,122 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"parley/chat"
+)
+
+// syncBytes bounds the contents of one answer to POST /sync.
+const syncBytes = 1 << 20
+
+// Messages is a page of one person's messages.
+type Messages struct {
+	Messages []chat.Message `json:"messages"`
+	Cursor   string         `json:"cursor,omitempty"`
+}
+
+// MessageBody is a message to send.
+type MessageBody struct {
+	Content         string            `json:"content" doc:"The text, in Markdown." example:"The peas are up!"`
+	ClientMessageID string            `json:"clientMessageId" doc:"Chosen by the client, once for each message: sending again with the same one gives the first result." example:"0f8fad5b-d9cb-469f-a165-70867728950e"`
+	ReplyTo         string            `json:"replyTo,omitempty" doc:"The messageId of a message in the same room." example:"01JZ5Y3V7N8Q2R4S6T8V0W2X4Y"`
+	Attachments     []chat.Attachment `json:"attachments,omitempty"`
+}
+
+// ContentBody is the new text of a message.
+type ContentBody struct {
+	Content string `json:"content" example:"The peas and beans are up!"`
+}
+
+// ReadBody is how far one has read.
+type ReadBody struct {
+	Seq int64 `json:"seq" doc:"The newest log number that was seen." example:"42"`
+}
+
+// UnreadRooms are the counts of all one's rooms.
+type UnreadRooms struct {
+	Rooms []chat.Unread `json:"rooms"`
+}
+
+// SyncBody is what a client has.
+type SyncBody struct {
+	Rooms map[string]int64 `json:"rooms" doc:"The newest number that the client has of each room's log, by room id."`
+}
+
+type pageQuery struct {
+	RoomPath
+	Before optional[int64] `query:"before" doc:"Messages before this log number."`
+	After  optional[int64] `query:"after" doc:"Messages after this log number."`
+	Around optional[int64] `query:"around" doc:"Messages on both sides of this log number."`
+	Limit  optional[int]   `query:"limit" doc:"At most so many, 1 to 100; 50 if it is left out."`
+}
+
+func (a *api) messageRoutes() {
+	inRoom := []chat.Code{chat.Forbidden, chat.NotFound}
+	handle(a, route{id: "listMessages", method: http.MethodGet, path: "/rooms/{roomId}/messages", tag: "messages", summary: "A part of a room's history",
+		about: "Messages as they are now, ascending by seq. At most one of before, after and around; without any, the newest.", refuses: inRoom}, a.listMessages)
+	handle(a, route{id: "sendMessage", method: http.MethodPost, path: "/rooms/{roomId}/messages", tag: "messages", summary: "Send a message",
+		about: "The answer means: durable, in the room's order, exactly once.", status: http.StatusCreated, access: counted, refuses: inRoom}, a.sendMessage)
+	handle(a, route{id: "editMessage", method: http.MethodPatch, path: "/rooms/{roomId}/messages/{messageId}", tag: "messages",
+		summary: "Edit one's own message", access: counted, refuses: inRoom}, a.editMessage)
+	handle(a, route{id: "deleteMessage", method: http.MethodDelete, path: "/rooms/{roomId}/messages/{messageId}", tag: "messages",
+		summary: "Delete a message", about: "One's own, or as a moderator anybody's. It keeps its place, without its text.", status: http.StatusOK,
+		access: counted, refuses: inRoom}, a.deleteMessage)
+	handle(a, route{id: "markRead", method: http.MethodPut, path: "/rooms/{roomId}/read", tag: "messages", summary: "Move one's read marker forward",
+		access: counted, refuses: inRoom}, a.markRead)
+	handle(a, route{id: "getUnread", method: http.MethodGet, path: "/unread", tag: "messages", summary: "Unread counts of all one's rooms"}, a.unread)
+	handle(a, route{id: "sync", method: http.MethodPost, path: "/sync", tag: "messages", summary: "What was missed",
+		about: "For each room the frames that came after the number given, as the socket would have sent them, in order. complete: false without more " +
+			"means too far behind, or not a member: drop what is held of the room. more: true means that the answer was cut short: sync again from the last frame."}, a.sync)
+}
+
+func (a *api) listMessages(ctx context.Context, in *pageQuery) (*out[chat.MessagePage], error) {
+	q := chat.PageQuery{Before: in.Before.pointer(), After: in.After.pointer(), Around: in.Around.pointer(), Limit: limit(in.Limit)}
+	page, err := a.Service.Messages(ctx, me(ctx).UserID, in.RoomID, q)
+	page.Messages = wholes(page.Messages)
+	return &out[chat.MessagePage]{page}, err
+}
+
+func (a *api) sendMessage(ctx context.Context, in *struct {
+	RoomPath
+	Body MessageBody
+}) (*out[chat.Message], error) {
+	m, err := a.Service.Send(ctx, me(ctx).UserID, chat.NewMessage{
+		RoomID: in.RoomID, Content: in.Body.Content, ClientMessageID: in.Body.ClientMessageID, ReplyTo: in.Body.ReplyTo, Attachments: in.Body.Attachments,
+	})
+	return &out[chat.Message]{*whole(&m)}, err
+}
+
+func (a *api) editMessage(ctx context.Context, in *struct {
+	MessagePath
+	Body ContentBody
+}) (*out[chat.Message], error) {
+	m, err := a.Service.Edit(ctx, me(ctx).UserID, in.RoomID, in.MessageID, in.Body.Content)
+	return &out[chat.Message]{*whole(&m)}, err
+}
+
+func (a *api) deleteMessage(ctx context.Context, in *MessagePath) (*out[chat.Message], error) {
+	m, err := a.Service.Delete(ctx, me(ctx).UserID, in.RoomID, in.MessageID)
+	return &out[chat.Message]{*whole(&m)}, err
+}
+
+func (a *api) markRead(ctx context.Context, in *struct {
+	RoomPath
+	Body ReadBody
+}) (*none, error) {
+	return nil, a.Service.MarkRead(ctx, me(ctx).UserID, in.RoomID, in.Body.Seq)
+}
+
+func (a *api) unread(ctx context.Context, _ *none) (*out[UnreadRooms], error) {
+	rooms, err := a.Service.UnreadCounts(ctx, me(ctx).UserID)
+	return &out[UnreadRooms]{UnreadRooms{list(rooms)}}, err
+}
+
+func (a *api) sync(ctx context.Context, in *struct{ Body SyncBody }) (*out[Synced], error) {
+	rooms, err := a.Service.Sync(ctx, me(ctx).UserID, in.Body.Rooms, syncBytes)
+	if err != nil {
+		return nil, err
+	}
+	return &out[Synced]{synced(rooms)}, nil
+}

@@ -1,0 +1,125 @@
+package httpapi
+
+import (
+	"context"
+	"time"
+
+	"parley/chat"
+)
+
+// Identity is what the API needs of accounts and sign-ins. Refusals are *chat.Error. Safe for concurrent use.
+type Identity interface {
+	// ServerInfo returns what anybody may know of the server.
+	ServerInfo(ctx context.Context) (ServerInfo, error)
+	// JWKS returns the public keys that verify access tokens, as a JSON Web Key Set.
+	JWKS() []byte
+
+	// Verify returns whom an access token stands for; Unauthenticated if nobody, or nobody any more.
+	Verify(accessToken string) (Principal, error)
+	// Register makes an account, and all that comes with a new one: the rooms that a new person enters. confirm says
+	// that a code was sent which Confirm wants.
+	Register(ctx context.Context, r Registration) (u chat.User, confirm bool, err error)
+	// Confirm, Forgot and Reset work with codes sent by e-mail; NotFound where there are none.
+	Confirm(ctx context.Context, username, code string) error
+	Forgot(ctx context.Context, username string) error
+	Reset(ctx context.Context, username, code, password string) error
+	// Login starts a session, Refresh goes on with it, Logout ends it.
+	Login(ctx context.Context, username, password string, d Device) (Grant, error)
+	Refresh(ctx context.Context, refreshToken string, d Device) (Grant, error)
+	Logout(ctx context.Context, refreshToken string) error
+
+	ChangePassword(ctx context.Context, p Principal, current, password string) error
+	Sessions(ctx context.Context, userID string) ([]Session, error)
+	EndSession(ctx context.Context, userID, sessionID string) error
+	EndAllSessions(ctx context.Context, userID string) error
+	// IssueTicket makes a secret that opens one socket.
+	IssueTicket(ctx context.Context, p Principal) (ticket string, expiresIn time.Duration, err error)
+
+	CreateInvite(ctx context.Context, p Principal, roomID string, maxUses int, expiresIn time.Duration) (Invite, error)
+	Invites(ctx context.Context, userID string) ([]Invite, error)
+	// InspectInvite shows an invitation to who has its token; NotFound if it does not hold.
+	InspectInvite(ctx context.Context, token string) (InvitePreview, error)
+	AcceptInvite(ctx context.Context, userID, token string) (chat.RoomView, error)
+	DeleteInvite(ctx context.Context, p Principal, inviteID string) error
+}
+
+// Principal is who a request is from.
+type Principal struct {
+	UserID    string
+	SessionID string
+	Admin     bool
+	ExpiresAt time.Time
+}
+
+// Device is where a sign-in comes from.
+type Device struct {
+	UserAgent string
+	Address   string // IP address
+}
+
+// Registration is what a new person gives.
+type Registration struct {
+	Username    string
+	Email       string
+	Password    string
+	DisplayName string
+	ServerName  string
+	InviteToken string
+	Address     string // of the asker
+}
+
+// Grant is what a sign-in gives.
+type Grant struct {
+	AccessToken    string
+	ExpiresIn      time.Duration // of the access token
+	RefreshToken   string        // empty means: keep the one you have
+	RefreshExpires time.Time
+	User           chat.User
+}
+
+// ServerInfo is what anybody may know of a server.
+type ServerInfo struct {
+	Name         string
+	Registration string // "open", "invite" or "closed"
+	Empty        bool   // nobody is registered yet
+}
+
+// Session is one sign-in.
+type Session struct {
+	SessionID  string
+	CreatedAt  chat.Millis
+	LastUsedAt chat.Millis
+	ExpiresAt  chat.Millis
+	UserAgent  string
+	Address    string
+}
+
+// Invite is an invitation, as who made it sees it.
+type Invite struct {
+	InviteID  string
+	Token     string // once, in the answer that makes it
+	RoomID    string
+	CreatedBy string
+	CreatedAt chat.Millis
+	ExpiresAt chat.Millis
+	MaxUses   int
+	Uses      int
+}
+
+// InvitePreview is what an invitation's link shows before it is used.
+type InvitePreview struct {
+	ServerName string
+	Inviter    chat.User
+	Room       chat.Room // zero if it is for the server alone
+	ExpiresAt  chat.Millis
+}
+
+// Avatars keeps people's pictures; *files.Avatars implements it. Refusals are *chat.Error. Safe for concurrent use.
+type Avatars interface {
+	// MaxBytes is the largest upload that Put takes.
+	MaxBytes() int64
+	Put(ctx context.Context, userID string, upload []byte) (name string, err error)
+	Open(ctx context.Context, name string) (image []byte, mediaType string, err error)
+	// Delete removes a picture; one that is not there is no error.
+	Delete(ctx context.Context, name string) error
+}
