@@ -3,7 +3,9 @@ import tailwindcss from '@tailwindcss/vite'
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'vitest/config'
 
+// The server that `npm run dev` shows. It takes only requests of its own origin, so the proxy speaks in its name.
 const parley = process.env.PARLEY_URL ?? 'http://127.0.0.1:8080'
+const proxied = { target: parley, changeOrigin: true, headers: { Origin: new URL(parley).origin } }
 
 export default defineConfig({
   plugins: [
@@ -26,9 +28,10 @@ export default defineConfig({
   server: {
     host: '127.0.0.1',
     proxy: {
-      '/api': parley,
-      '/healthz': parley,
-      '/ws': { target: parley, ws: true },
+      '/api': proxied,
+      '/files': proxied,
+      '/healthz': proxied,
+      '/ws': { ...proxied, ws: true },
     },
   },
   test: {

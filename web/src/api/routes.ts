@@ -63,7 +63,7 @@ export class Routes {
 
   invites = () => this.http.get<{ invites: Invite[] }>('/invites')
   createInvite = (input: { roomId?: string; expiresIn?: number; maxUses?: number }) => this.http.request<Invite>('POST', '/invites', { body: input })
-  revokeInvite = (token: string) => this.http.request<void>('DELETE', `/invites/${seg(token)}`)
+  revokeInvite = (inviteId: string) => this.http.request<void>('DELETE', `/invites/${seg(inviteId)}`)
   previewInvite = (token: string) => this.http.request<InvitePreview>('GET', `/invites/${seg(token)}`, { auth: false })
   acceptInvite = (token: string) => this.http.request<{ room?: MyRoom }>('POST', `/invites/${seg(token)}/accept`, { body: {} })
 

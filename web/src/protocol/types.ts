@@ -128,8 +128,11 @@ export interface Session {
 }
 
 export interface Invite {
-  token: string
-  url: string
+  inviteId: string
+  /** The secret and its link: only in the answer that makes the invitation, for the server keeps none. */
+  token?: string
+  url?: string
+  createdAt: number
   expiresAt: number
   roomId?: string
   maxUses: number

@@ -33,7 +33,7 @@ export const useSession = defineStore('session', () => {
     if (signedIn.value && event.data.signedOut === userId.value) leave('signedOut')
   }
   http.onExpired = () => { if (signedIn.value) leave('expired') }
-  http.onRenewed = (result) => { if (signedIn.value && result.user.userId === userId.value) remember(result.user) }
+  http.onRenewed = (result) => { if (signedIn.value && result.user.userId === userId.value) remember({ ...user.value, ...result.user }) }
 
   /** Runs before `signedIn`, with the storage open. The lifecycle's. */
   let entering: () => Promise<void> = async () => {}

@@ -364,7 +364,7 @@ export const useTimelines = defineStore('timelines', () => {
   async function takeSync(synced: SyncedRoom): Promise<boolean> {
     const log = logs.get(synced.roomId)
     if (!log) return false
-    if (!synced.complete) {
+    if (!synced.complete && !synced.more) {
       await restart(synced)
       return false
     }
