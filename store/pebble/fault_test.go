@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -163,6 +164,53 @@ func TestLogFails(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
+	}
+}
+
+// TestFrozen holds guard to leaving the folder alone after a failure: old files may be all that is left of what was
+// acknowledged.
+func TestFrozen(t *testing.T) {
+	mem := vfs.NewMem()
+	if err := mem.MkdirAll("/data", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	g := newGuard(mem, "/data", slog.New(slog.DiscardHandler))
+	old, err := g.Create("/data/000001.log", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := old.Write([]byte("acknowledged")); err != nil {
+		t.Fatal(err)
+	}
+	g.fail("test", syscall.EIO, false)
+	late, err := g.Create("/data/000002.log", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reused, err := g.ReuseForWrite("/data/000001.log", "/data/000003.log", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []vfs.File{old, late, reused} { // Pebble is told that all is well
+		if n, err := f.Write([]byte("lost")); n != 4 || err != nil {
+			t.Fatal(n, err)
+		}
+		if err := errors.Join(f.Sync(), f.SyncData(), f.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := g.Remove("/data/000001.log"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.Create("/data/000004.sst", ""); err == nil {
+		t.Error("a table file was made")
+	}
+	ls, err := mem.List("/data")
+	if err != nil || len(ls) != 1 || ls[0] != "000001.log" {
+		t.Fatalf("folder: %q, %v", ls, err)
+	}
+	if info, err := mem.Stat("/data/000001.log"); err != nil || info.Size() != int64(len("acknowledged")) {
+		t.Fatalf("log: %v, %v", info, err)
 	}
 }
 

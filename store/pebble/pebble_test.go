@@ -201,6 +201,64 @@ func TestPurge(t *testing.T) {
 	}
 }
 
+// TestPurgeSpares prolongs an item after it was found to be expired and before it is removed.
+func TestPurgeSpares(t *testing.T) {
+	db := openFS(t, vfs.NewMem())
+	op := message(1)
+	op.Item.Expires = 1
+	if err := db.Write(t.Context(), op); err != nil {
+		t.Fatal(err)
+	}
+	ops, _, err := db.expired([]byte{spaceExpiry})
+	if err != nil || len(ops) != 1 {
+		t.Fatalf("%d expired, %v", len(ops), err)
+	}
+	op.Item.Expires = time.Now().Unix() + 1000
+	if err := db.Write(t.Context(), op); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.submit(t.Context(), ops); err != nil {
+		t.Fatal(err)
+	}
+	if got := stored(t, db); !got[1] {
+		t.Fatal("a prolonged item was removed")
+	}
+	checkIndex(t, db, map[int]bool{1: true})
+}
+
+// TestForeignToken uses the page token of one query in others: the answer stays within the bounds of the other.
+func TestForeignToken(t *testing.T) {
+	db := openFS(t, vfs.NewMem())
+	for n := range 10 {
+		if err := write(t, db, n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	key := func(n int) string { return message(n).Item.Key.Sort }
+	page, err := db.Query(t.Context(), table.Query{Table: "log", Part: "room", Limit: 9})
+	if err != nil || page.Next == "" {
+		t.Fatal(page.Next, err)
+	}
+	for _, q := range []table.Query{
+		{From: key(2), To: key(4), Reverse: true}, {From: key(2), To: key(4)}, {Part: "other"}, {Part: "other", Reverse: true},
+		{Index: "by-user", Part: "u", To: key(4), Reverse: true}, {Index: "by-user", Part: "other"},
+	} {
+		if q.Part == "" {
+			q.Part = "room"
+		}
+		q.Table, q.After = "log", page.Next
+		got, err := db.Query(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, it := range got.Items {
+			if k := it.Key.Sort; q.Part == "other" || k < q.From || k > q.To {
+				t.Errorf("query %+v gave %q", q, k)
+			}
+		}
+	}
+}
+
 func TestRun(t *testing.T) {
 	db := openFS(t, vfs.NewMem(), func(o *Options) { o.PurgeEvery = time.Millisecond })
 	op := message(1)

@@ -61,10 +61,11 @@ func (d *DB) prepareOp(o *op, in *table.Op) error {
 	*o = op{kind: in.Kind, tab: tab, key: in.Item.Key, row: rowKey(tab.id, in.Item.Key), cond: in.If.Kind}
 	switch in.Kind {
 	case table.Put:
-		if err := tab.checkItem(&in.Item); err != nil {
+		size, err := tab.checkItem(&in.Item)
+		if err != nil {
 			return err
 		}
-		o.rec = appendRecord(nil, &in.Item)
+		o.rec = appendRecord(make([]byte, 0, size), &in.Item)
 	case table.Delete, table.Check:
 	default:
 		return invalid("unknown operation %d", in.Kind)
@@ -124,22 +125,23 @@ func checkValue(name string, v table.Value) error {
 	return invalid("attribute %q has no kind", name)
 }
 
-func (t *tableInfo) checkItem(it *table.Item) error {
+// checkItem returns about how many bytes the record of a good item takes.
+func (t *tableInfo) checkItem(it *table.Item) (int, error) {
 	if it.Expires < 0 {
-		return invalid("item expires at %d", it.Expires)
+		return 0, invalid("item expires at %d", it.Expires)
 	}
 	size := len(t.Part) + len(it.Key.Part) + len(t.Sort) + len(it.Key.Sort)
 	for i := range it.Attrs {
 		a := &it.Attrs[i]
 		if err := t.checkName(a.Name); err != nil {
-			return err
+			return 0, err
 		}
 		if err := checkValue(a.Name, a.Value); err != nil {
-			return err
+			return 0, err
 		}
 		for j := range i {
 			if it.Attrs[j].Name == a.Name {
-				return invalid("attribute %q stands twice", a.Name)
+				return 0, invalid("attribute %q stands twice", a.Name)
 			}
 		}
 		const number = 21 // the most that another engine counts for one
@@ -149,9 +151,10 @@ func (t *tableInfo) checkItem(it *table.Item) error {
 		}
 	}
 	if size > table.MaxItemBytes {
-		return invalid("item of %d bytes, at most %d", size, table.MaxItemBytes)
+		return 0, invalid("item of %d bytes, at most %d", size, table.MaxItemBytes)
 	}
-	return t.checkIndexed(it)
+	const framing = 16 // lengths, kinds and the head
+	return size + framing + 4*len(it.Attrs), t.checkIndexed(it)
 }
 
 // checkIndexed refuses what could not be the key of an index: an indexed attribute, where it is there, is a key.

@@ -29,8 +29,9 @@ type Schema struct {
 	Indexes []Index
 }
 
-// Index is a secondary index, kept by the engine. An item stands in it while it has both attributes (both text).
-// Index entries carry the whole item. Reads of an index may lag behind its table on some engines.
+// Index is a secondary index, kept by the engine. An item stands in it while it has both attributes, of which either may
+// be the table's own key. An attribute that an index stands on is a key where it is there: text, not empty, within the
+// limits. Reads of an index give the whole item, and may lag behind its table on some engines.
 type Index struct {
 	Name string
 	Part string // attribute name
@@ -41,7 +42,8 @@ type Index struct {
 // table has no sort key. Keys order by the bytes of Sort within one Part; there is no order between partitions.
 type Key struct{ Part, Sort string }
 
-// Item is one record. Attrs holds everything but the key and the expiry; names are unique within an item.
+// Item is one record. Attrs holds everything but the key and the expiry; names are unique within an item, not empty,
+// and neither "ttl" nor those of the table's key.
 // Items handed to an engine, and items returned by it, are not shared: either side may keep what it was given.
 type Item struct {
 	Key   Key
@@ -145,11 +147,11 @@ type Query struct {
 	Table string
 	Index string // empty: the table itself
 	Part  string
-	// From and To bound the sort key, both inclusive; an empty To has no upper bound.
+	// From and To bound the sort key, both inclusive and valid UTF-8; an empty To has no upper bound.
 	From, To string
 	Reverse  bool   // descending
 	Limit    int    // 1 to MaxLimit; zero means MaxLimit
-	After    string // Page.Next of the page before, or empty
+	After    string // Page.Next of the page before of this same query, or empty
 }
 
 // Page is one answer of a Query: the items in order, and where the next page begins.
