@@ -48,6 +48,7 @@ var house = map[string]place{
 	"apigateway": {[]string{"chat", "protocol"}, false, "an edge turns events into commands of the core; it is wired to the rest by interfaces of its own"},
 	"admin":      {[]string{"chat"}, false, "administration is an edge for the operator; it is wired to the rest by interfaces of its own"},
 	"client":     {[]string{"chat"}, false, "the client speaks the public contract; of this module it knows the nouns only"},
+	"seed":       {[]string{"chat"}, false, "synthetic data goes through the ports, into any store"},
 	"web":        {nil, true, "the web app's files, nothing else"},
 	"scenarios":  {nil, true, "tests only"},
 

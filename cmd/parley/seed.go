@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"parley/seed"
+	"parley/wiring/server"
+)
+
+type seedCmd struct {
+	dataFlag
+	Users    int    `help:"People." default:"100" placeholder:"N"`
+	Rooms    int    `help:"Public rooms." default:"10" placeholder:"N"`
+	Members  int    `help:"People in each room." default:"10" placeholder:"N"`
+	Messages int    `help:"Messages in each room." default:"0" placeholder:"N"`
+	Tokens   string `help:"Also sign everybody in, and write a JSON array of {token,userId,roomId} to this file. The tokens hold for ten minutes." type:"path" placeholder:"FILE"`
+}
+
+// Run fills the data folder, which no server may have open.
+func (c *seedCmd) Run(ctx context.Context, std streams) (err error) {
+	o := seed.Options{Users: c.Users, Rooms: c.Rooms, Members: c.Members, Messages: c.Messages}
+	s, err := server.New(ctx, server.Config{Data: c.Data, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	people, err := s.Seed(ctx, o, c.Tokens != "")
+	if err != nil {
+		return plainError(err)
+	}
+	if c.Tokens != "" {
+		text, err := json.Marshal(people)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(c.Tokens, text, 0o600); err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprintf(std.out, "%d people in %d rooms are in %s\n", c.Users, c.Rooms, c.Data)
+	return err
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"parley/identity"
+	"parley/wiring/server"
+)
+
+type serveCmd struct {
+	dataFlag
+	logFlags
+	Listen         string        `help:"Address to listen on, HOST:PORT; port 0 picks a free one." env:"PARLEY_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
+	PublicURL      string        `name:"public-url" help:"Where people reach the server, when a proxy stands before it." env:"PARLEY_PUBLIC_URL" placeholder:"URL"`
+	Registration   string        `help:"Who may register: ${enum}." enum:"open,invite,closed" env:"PARLEY_REGISTRATION" default:"open"`
+	Limits         string        `help:"Rate limits: ${enum}. Off is for load tests." enum:"on,off" env:"PARLEY_LIMITS" default:"on"`
+	TrustedProxies []string      `help:"Networks of proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8." env:"PARLEY_TRUSTED_PROXIES" placeholder:"NET"`
+	DrainFor       time.Duration `help:"How long open requests and sockets may take to end when the server is stopped." env:"PARLEY_DRAIN_FOR" default:"10s"`
+}
+
+type logFlags struct {
+	LogFormat string `help:"Format of the log: ${enum}." enum:"text,json" env:"PARLEY_LOG_FORMAT" default:"text"`
+	LogLevel  string `help:"Least level that is logged: ${enum}." enum:"debug,info,warn,error" env:"PARLEY_LOG_LEVEL" default:"info"`
+}
+
+func (f logFlags) logger(std streams) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(f.LogLevel)); err != nil {
+		level = slog.LevelInfo // the enum lets no other through
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if f.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(std.err, options))
+	}
+	return slog.New(slog.NewTextHandler(std.err, options))
+}
+
+// Run serves until ctx ends.
+func (c *serveCmd) Run(ctx context.Context, std streams) error {
+	cfg, err := c.config()
+	if err != nil {
+		return err
+	}
+	cfg.Logger = c.logger(std)
+	s, err := server.New(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	return s.Run(ctx)
+}
+
+// config checks the settings and puts them into the form that the server takes.
+func (c *serveCmd) config() (server.Config, error) {
+	version, _ := versionInfo()
+	cfg := server.Config{
+		Data: c.Data, Listen: c.Listen, Registration: identity.Mode(c.Registration), LimitsOff: c.Limits == "off",
+		DrainFor: c.DrainFor, Version: version,
+	}
+	if _, port, err := net.SplitHostPort(c.Listen); err != nil || port == "" {
+		return cfg, usagef("--listen: %q is not HOST:PORT", c.Listen)
+	}
+	if c.Data == "" {
+		return cfg, usagef("--data: name a folder")
+	}
+	if c.DrainFor <= 0 {
+		return cfg, usagef("--drain-for: %s is no time to drain in", c.DrainFor)
+	}
+	var err error
+	if cfg.PublicURL, err = parsePublicURL(c.PublicURL); err != nil {
+		return cfg, err
+	}
+	for _, s := range c.TrustedProxies {
+		network, err := parseNetwork(s)
+		if err != nil {
+			return cfg, err
+		}
+		cfg.TrustedProxies = append(cfg.TrustedProxies, network)
+	}
+	return cfg, nil
+}
+
+func parsePublicURL(s string) (*url.URL, error) {
+	if s == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return nil, usagef("--public-url: %q is not like https://chat.example.org", s)
+	}
+	if strings.Trim(u.Path, "/") != "" {
+		return nil, usagef("--public-url: %q has a path; Parley is served at the top of a host", s)
+	}
+	u.Path = ""
+	return u, nil
+}
+
+func parseNetwork(s string) (netip.Prefix, error) {
+	s = strings.TrimSpace(s)
+	if network, err := netip.ParsePrefix(s); err == nil {
+		return network, nil
+	}
+	address, err := netip.ParseAddr(s)
+	if err != nil {
+		return netip.Prefix{}, usageError{fmt.Errorf("--trusted-proxies: %q is neither a network nor an address", s)}
+	}
+	return netip.PrefixFrom(address, address.BitLen()), nil
+}

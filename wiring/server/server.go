@@ -1,0 +1,282 @@
+// Package server is Parley on one machine, put together: the embedded store, local accounts, the core, the socket and
+// HTTP edges with the web app inside, and the operator's socket.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"gocloud.dev/blob"
+	"gocloud.dev/blob/fileblob"
+	"golang.org/x/sync/errgroup"
+
+	"parley/admin"
+	"parley/chat"
+	"parley/files"
+	"parley/gateway"
+	"parley/httpapi"
+	"parley/identity"
+	"parley/limit"
+	"parley/names"
+	"parley/store"
+	"parley/store/pebble"
+	"parley/store/table"
+	"parley/web"
+)
+
+// Config says what to serve, and from where. Only Data is required.
+type Config struct {
+	Data     string       // data folder, made if missing; one server at a time
+	Listen   string       // HOST:PORT; empty, with no Listener, opens the data without serving it
+	Listener net.Listener // instead of Listen; closed by Run
+
+	PublicURL      *url.URL       // where people reach the server; nil: wherever a request was sent to
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+	Registration   identity.Mode  // default identity.Closed
+	Limits         limit.Config   // default limit.Defaults
+	LimitsOff      bool           // lifts the limits of sockets as well
+	Sockets        gateway.Limits // default as package gateway says
+	AvatarBytes    int64          // largest picture, default 5 MiB
+	DrainFor       time.Duration  // for requests and sockets to end when Run ends, default 10 s
+
+	Version string
+	Now     func() time.Time // default time.Now
+	Logger  *slog.Logger     // default slog.Default
+}
+
+// Server is one Parley. What it is made of does not change after New.
+type Server struct {
+	cfg      Config
+	listener net.Listener // nil: opened without serving
+	db       *pebble.DB
+	bucket   *blob.Bucket
+	store    *store.Store
+	accounts *identity.Local
+	service  *chat.Service
+	gateway  *gateway.Gateway
+	http     *http.Server
+
+	serving atomic.Bool // between the first request that can be answered and the beginning of the drain
+}
+
+// New opens the data, which nobody else may have open (table.ErrLocked), and puts the server together. Nothing is
+// served before Run. Close must be called if Run is not.
+func New(ctx context.Context, cfg Config) (_ *Server, err error) {
+	s := &Server{cfg: cfg.withDefaults(), listener: cfg.Listener}
+	defer func() {
+		if err != nil {
+			_ = s.Close()
+		}
+	}()
+	if err := s.openData(); err != nil {
+		return nil, err
+	}
+	s.store = store.New(s.db, s.cfg.Now)
+	limiter, hub, nameProfile := limit.New(s.cfg.Limits), gateway.NewHub(0), names.Precis{}
+	s.service = chat.New(chat.Config{
+		Log: s.store, Rooms: s.store, Markers: s.store, Users: s.store, Seen: s.store,
+		Deliverer: hub, Limiter: limiter, Names: nameProfile, Now: s.cfg.Now, Logger: s.cfg.Logger,
+	})
+	s.accounts, err = identity.NewLocal(ctx, identity.Config{
+		Store: s.store, Rooms: s.service, Limiter: limiter, Connections: hub, Names: nameProfile,
+		Registration: s.cfg.Registration, Now: s.cfg.Now, Logger: s.cfg.Logger,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open the accounts: %w", err)
+	}
+	who := accounts{s.accounts}
+	s.gateway, err = gateway.New(gateway.Config{
+		Service: s.service, Hub: hub, Authenticate: who.authenticate, Origins: origins(s.cfg.PublicURL), Limits: s.cfg.Sockets, Logger: s.cfg.Logger,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open the socket gateway: %w", err)
+	}
+	app, err := web.Files()
+	if err != nil && !errors.Is(err, web.ErrNotBuilt) {
+		return nil, err
+	}
+	registry, metricsHandler := metrics(s.gateway)
+	handler, err := httpapi.New(httpapi.Config{
+		Service: s.service, Identity: who, Avatars: files.NewAvatars(s.bucket, s.cfg.AvatarBytes), Limiter: limiter,
+		Socket: s.gateway, Web: app, Ready: s.ready, Metrics: metricsHandler, Registerer: registry,
+		PublicURL: s.cfg.PublicURL, TrustedProxies: s.cfg.TrustedProxies, Version: s.cfg.Version, Logger: s.cfg.Logger,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("put the HTTP API together: %w", err)
+	}
+	s.http = &http.Server{
+		Handler: handler, ErrorLog: slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelDebug), MaxHeaderBytes: 32 << 10,
+		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+	}
+	return s, s.listen(ctx)
+}
+
+func (c Config) withDefaults() Config {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.AvatarBytes == 0 {
+		c.AvatarBytes = 5 << 20
+	}
+	if c.DrainFor == 0 {
+		c.DrainFor = 10 * time.Second
+	}
+	c.Limits.Now = c.Now
+	if c.LimitsOff {
+		c.Limits.Off = true
+		c.Sockets.ConnectionsPerUser, c.Sockets.FramesPerSecond = -1, -1
+	}
+	return c
+}
+
+// openData opens the store and the files of the data folder.
+func (s *Server) openData() (err error) {
+	if err := os.MkdirAll(s.cfg.Data, 0o700); err != nil {
+		return fmt.Errorf("make the data folder: %w", err)
+	}
+	s.db, err = pebble.Open(pebble.Options{Dir: storeDir(s.cfg.Data), Schemas: store.Schemas(), Now: s.cfg.Now, Logger: s.cfg.Logger})
+	if errors.Is(err, table.ErrLocked) {
+		return fmt.Errorf("the data folder %s is in use by another process: %w", s.cfg.Data, table.ErrLocked)
+	}
+	if err != nil {
+		return err
+	}
+	s.bucket, err = openFiles(s.cfg.Data)
+	return err
+}
+
+func storeDir(data string) string { return filepath.Join(data, "store") }
+func filesDir(data string) string { return filepath.Join(data, "files") }
+
+func openFiles(data string) (*blob.Bucket, error) {
+	bucket, err := fileblob.OpenBucket(filesDir(data), &fileblob.Options{CreateDir: true, DirFileMode: fs.FileMode(0o700), NoTempDir: true})
+	if err != nil {
+		return nil, fmt.Errorf("open the files: %w", err)
+	}
+	return bucket, nil
+}
+
+func (s *Server) listen(ctx context.Context) (err error) {
+	if s.listener != nil || s.cfg.Listen == "" {
+		return nil
+	}
+	var lc net.ListenConfig
+	if s.listener, err = lc.Listen(ctx, "tcp", s.cfg.Listen); err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	return nil
+}
+
+func origins(public *url.URL) []string {
+	if public == nil {
+		return nil
+	}
+	return []string{public.Scheme + "://" + public.Host}
+}
+
+// Addr is where the server listens, or nil.
+func (s *Server) Addr() net.Addr {
+	if s.listener == nil {
+		return nil
+	}
+	return s.listener.Addr()
+}
+
+// ready tells whether requests can be served.
+func (s *Server) ready(context.Context) error {
+	if !s.serving.Load() {
+		return errors.New("the server is starting or stopping")
+	}
+	return nil
+}
+
+// Run serves until ctx ends, then drains and closes everything. It returns nil if all went well, or the first failure of
+// a part, with which the others are drained too.
+func (s *Server) Run(ctx context.Context) error {
+	if s.listener == nil {
+		return errors.Join(errors.New("the server was opened without an address to listen on"), s.Close())
+	}
+	operator, err := admin.Listen(ctx, s.cfg.Data)
+	if err != nil {
+		return errors.Join(err, s.Close())
+	}
+	parts, stopParts := context.WithCancel(context.WithoutCancel(ctx)) // they outlive ctx by the drain
+	defer stopParts()
+	g, failed := errgroup.WithContext(parts)
+	for _, run := range []func(context.Context) error{s.db.Run, s.service.Run, s.accounts.Run, s.gateway.Run} {
+		g.Go(func() error { return run(parts) })
+	}
+	operation := &http.Server{Handler: admin.Handler(s.Operations(), s.cfg.Logger), ReadHeaderTimeout: 10 * time.Second}
+	g.Go(func() error { return serve(operation, operator) })
+	g.Go(func() error { return serve(s.http, s.listener) })
+	s.serving.Store(true)
+	s.cfg.Logger.InfoContext(ctx, "listening", "address", s.listener.Addr().String(), "data", s.cfg.Data, "version", s.cfg.Version)
+	g.Go(func() error {
+		select {
+		case <-ctx.Done():
+		case <-failed.Done():
+		}
+		s.drain(context.WithoutCancel(ctx), operation)
+		stopParts()
+		return nil
+	})
+	return errors.Join(g.Wait(), s.Close())
+}
+
+func serve(server *http.Server, l net.Listener) error {
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve %s: %w", l.Addr(), err)
+	}
+	return nil
+}
+
+// drain ends what is under way: sockets are told to come back (1012) after their requests are answered, then HTTP
+// requests end, all within DrainFor. What is cut off then was not acknowledged.
+func (s *Server) drain(ctx context.Context, operation *http.Server) {
+	s.serving.Store(false)
+	s.cfg.Logger.InfoContext(ctx, "draining", "atMost", s.cfg.DrainFor.String())
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.DrainFor)
+	defer cancel()
+	s.http.SetKeepAlivesEnabled(false)
+	if err := s.gateway.Shutdown(ctx); err != nil {
+		s.cfg.Logger.WarnContext(ctx, "not all sockets were drained", "error", err)
+	}
+	for _, server := range []*http.Server{s.http, operation} {
+		if err := server.Shutdown(ctx); err != nil {
+			s.cfg.Logger.WarnContext(ctx, "not all requests were drained", "error", err)
+			_ = server.Close()
+		}
+	}
+}
+
+// Close closes the data. Run does it itself.
+func (s *Server) Close() error {
+	var err error
+	if s.listener != nil {
+		if closed := s.listener.Close(); !errors.Is(closed, net.ErrClosed) {
+			err = closed
+		}
+	}
+	if s.bucket != nil {
+		err = errors.Join(err, s.bucket.Close())
+		s.bucket = nil
+	}
+	if s.db != nil {
+		err = errors.Join(err, s.db.Close())
+	}
+	return err
+}
