@@ -164,6 +164,7 @@ func (q *sequencer) run(steps []*step) {
 		if attempt > 1 { // another process is writing to this room: let it finish
 			time.Sleep(rand.N(time.Duration(attempt) * 5 * time.Millisecond))
 		}
+		read := !q.known || q.room.HeadSeq == 0
 		if err := q.load(ctx); err != nil {
 			q.refuseAll(steps, err)
 			return
@@ -173,6 +174,10 @@ func (q *sequencer) run(steps []*step) {
 		if steps[0].plan != nil {
 			c, err = steps[0].plan(ctx, &view{q: q, Room: q.room})
 			if err != nil || c.Room.HeadSeq == q.room.HeadSeq { // refused, or nothing to change
+				if !read { // no commit will tell whether what was known is still so
+					q.known = false
+					continue
+				}
 				steps[0].done(Message{}, false, err)
 				return
 			}
@@ -206,26 +211,31 @@ func (q *sequencer) refuseAll(steps []*step, err error) {
 	}
 }
 
-// load reads the room unless it is known.
+// load reads the room unless it is known. Members stay known while the head is the same: any change of them moves it.
 func (q *sequencer) load(ctx context.Context) error {
-	if q.known {
+	if q.known && q.room.HeadSeq != 0 {
 		return nil
 	}
 	rooms, err := q.s.rooms.Rooms(ctx, q.roomID)
 	if err != nil {
 		return err
 	}
-	q.room = Room{RoomID: q.roomID}
+	room := Room{RoomID: q.roomID}
 	if len(rooms) == 1 {
-		q.room = rooms[0]
+		room = rooms[0]
 	}
-	q.members = make(map[string]*author)
-	q.known = true
+	if q.members == nil || room.HeadSeq != q.room.HeadSeq {
+		q.members = make(map[string]*author)
+	}
+	q.room, q.known = room, true
 	return nil
 }
 
 // member returns somebody as a member of the room, nil if they are none. What is asked twice at one head is read once.
 func (q *sequencer) member(ctx context.Context, userID string) (*author, error) {
+	if q.room.HeadSeq == 0 { // memberships of a room that is gone may still be there
+		return nil, nil //nolint:nilnil // nobody is an answer
+	}
 	if m, ok := q.members[userID]; ok {
 		return m, nil
 	}
@@ -253,7 +263,7 @@ func (q *sequencer) planMessages(ctx context.Context, steps []*step) (Commit, []
 	for _, st := range steps {
 		from, err := q.author(ctx, st)
 		if err != nil {
-			st.refuse(err)
+			q.refuseMessage(ctx, st, err)
 			continue
 		}
 		c.Room.HeadSeq++
@@ -266,6 +276,23 @@ func (q *sequencer) planMessages(ctx context.Context, steps []*step) (Commit, []
 		kept = append(kept, st)
 	}
 	return c, kept
+}
+
+// refuseMessage refuses a new message, unless it was sent before: then its first result counts, whatever has changed since.
+func (q *sequencer) refuseMessage(ctx context.Context, st *step, reason error) {
+	if q.room.HeadSeq == 0 {
+		st.refuse(reason)
+		return
+	}
+	m, err := q.s.log.Duplicate(ctx, q.roomID, Sent{UserID: st.msg.UserID, ClientMessageID: st.msg.ClientMessageID})
+	switch CodeOf(err) {
+	case "":
+		st.done(m, true, nil)
+	case NotFound:
+		st.refuse(reason)
+	default:
+		st.refuse(err)
+	}
 }
 
 // author checks that the sender of a new message may send it.
