@@ -131,9 +131,8 @@ func renderDocs(o *huma.OpenAPI, version string) ([]byte, error) {
 
 // docsGroups are the operations by tag, each group by path.
 func docsGroups(o *huma.OpenAPI) []docsGroup {
-	tags := append(slices.Clone(o.Tags), &huma.Tag{Name: "operations", Description: "Running the server, and documents."})
-	groups := make([]docsGroup, len(tags))
-	for i, t := range tags {
+	groups := make([]docsGroup, len(o.Tags))
+	for i, t := range o.Tags {
 		groups[i] = docsGroup{Name: t.Name, About: t.Description}
 	}
 	for _, path := range slices.Sorted(maps.Keys(o.Paths)) {

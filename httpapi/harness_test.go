@@ -132,6 +132,7 @@ type server struct {
 	service *chat.Service
 	store   *store.Store
 	log     *buffer
+	docs    *contract // every answer of the API is held against it
 }
 
 const password = "violet-otter-climbs-42-stairs"
@@ -178,6 +179,7 @@ func newServer(t testing.TB, change ...func(*httpapi.Config)) *server {
 	if s.handler, err = httpapi.New(c); err != nil {
 		t.Fatal(err)
 	}
+	s.docs = newContract(t, s.do(call{method: "GET", path: "/openapi.json"}).Body)
 	return s
 }
 
@@ -235,7 +237,11 @@ func (s *server) do(c call) *answer {
 	}
 	w := httptest.NewRecorder()
 	s.handler.ServeHTTP(w, r)
-	return &answer{s.t, w.Code, w.Header(), w.Body.Bytes()}
+	a := &answer{s.t, w.Code, w.Header(), w.Body.Bytes()}
+	if s.docs != nil && strings.HasPrefix(c.path, "/api/v1/") {
+		s.docs.answer(s.t, c.method, c.path, a)
+	}
+	return a
 }
 
 // api calls a route of the API and wants a status.

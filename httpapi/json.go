@@ -12,7 +12,7 @@ import (
 )
 
 // maxDepth is how deep arrays and objects of a request may be nested.
-const maxDepth = 32
+const maxDepth = 16
 
 // jsonFormat is the only format of the API: strict in what it takes, compact in what it gives.
 func jsonFormat() huma.Format {
@@ -28,12 +28,37 @@ func writeJSON(w io.Writer, v any) error {
 // readJSON decodes one JSON text. huma calls it twice for a body: first for an untyped value to validate, which is when
 // the text is checked, then for the typed one.
 func readJSON(data []byte, v any) error {
-	if _, untyped := v.(*any); untyped {
+	untyped, first := v.(*any)
+	if first {
 		if err := checkJSON(data); err != nil {
 			return err
 		}
 	}
-	return json.Unmarshal(data, v)
+	if err := json.Unmarshal(data, v); err != nil {
+		return errors.New("the body is not valid JSON of the right types")
+	}
+	if first {
+		dropNulls(*untyped)
+	}
+	return nil
+}
+
+// dropNulls removes members that are null: null stands for an absent member.
+func dropNulls(v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, member := range v {
+			if member == nil {
+				delete(v, name)
+				continue
+			}
+			dropNulls(member)
+		}
+	case []any:
+		for _, element := range v {
+			dropNulls(element)
+		}
+	}
 }
 
 // checkJSON refuses what JSON readers disagree about or could be harmed by: invalid UTF-8, lone surrogates, duplicate
@@ -47,6 +72,9 @@ func checkJSON(data []byte) error {
 	if err := checkValue(d, data, 0); err != nil {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			return errors.New("the JSON text ends too early")
+		}
+		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+			return fmt.Errorf("the body is not valid JSON, from byte %d on", syntax.Offset)
 		}
 		return err
 	}

@@ -69,6 +69,7 @@ func finish(o *huma.OpenAPI) {
 	tidy(schemas)
 	direct := o.Paths[prefix+"/direct"].Post
 	direct.Responses["201"] = &huma.Response{Description: "Created", Content: direct.Responses["200"].Content}
+	o.Tags = append(o.Tags, &huma.Tag{Name: "operations", Description: "Running the server, and documents."})
 	for _, op := range plainOperations() {
 		o.AddOperation(op)
 	}
