@@ -1,8 +1,4 @@
 import type { Message, RoomEvent } from '@/protocol/types'
-import type { Row } from '@/timeline/types'
-
-/** What the list draws: the rows of the timeline, and where the history starts, its beginning. */
-export type ListRow = Row | { kind: 'beginning'; key: 'beginning' }
 
 /** The author of a message as it is shown. */
 export interface Author {

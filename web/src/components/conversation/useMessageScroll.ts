@@ -1,11 +1,11 @@
 import { useVirtualizer } from '@tanstack/vue-virtual'
-import { computed, nextTick, onMounted, ref, watch, type ComponentPublicInstance, type Ref } from 'vue'
-import type { ListRow } from '@/components/conversation/types'
+import { computed, nextTick, onMounted, onScopeDispose, ref, watch, type ComponentPublicInstance, type Ref } from 'vue'
+import { indexOfKey, type ListItem } from '@/components/conversation/listItems'
 import { useEventListener } from '@/components/ui/useEventListener'
 
 /** What the scrolling needs of the list that it moves. */
 export interface ScrollSource {
-  rows: () => readonly ListRow[]
+  items: () => readonly ListItem[]
   anchorKey: () => string | null
   hasMoreBefore: () => boolean
   hasMoreAfter: () => boolean
@@ -16,9 +16,9 @@ export interface ScrollSource {
   seen: (seq: number) => void
 }
 
-const estimates: Record<ListRow['kind'], number> = { beginning: 140, day: 46, new: 32, notice: 28, message: 44 }
+const estimates: Record<ListItem['row']['kind'], number> = { beginning: 140, notice: 28, message: 44 }
 /** Rows from the edge at which the next page is asked for. */
-const ahead = 15
+const ahead = 25
 /** Pixels from the end that still count as being there. */
 const nearEnd = 60
 
@@ -27,12 +27,12 @@ const nearEnd = 60
  * reads in place when rows come or go above, asks for pages before an edge is reached, and tells what was seen.
  */
 export function useMessageScroll(scroller: Ref<HTMLElement | undefined>, source: ScrollSource) {
-  const rows = computed(source.rows)
+  const list = computed(source.items)
   const virtualizer = useVirtualizer<HTMLElement, HTMLElement>(computed(() => ({
-    count: rows.value.length,
+    count: list.value.length,
     getScrollElement: () => scroller.value ?? null,
-    estimateSize: (index: number) => estimates[rows.value[index]?.kind ?? 'message'],
-    getItemKey: (index: number) => rows.value[index]?.key ?? index,
+    estimateSize: (index: number) => estimates[list.value[index]?.row.kind ?? 'message'],
+    getItemKey: (index: number) => list.value[index]?.key ?? index,
     overscan: 10,
     anchorTo: 'end' as const,
     followOnAppend: !source.hasMoreAfter(),
@@ -44,6 +44,10 @@ export function useMessageScroll(scroller: Ref<HTMLElement | undefined>, source:
   const total = computed(() => virtualizer.value.getTotalSize())
   const atEnd = ref(true)
   const ready = ref(false)
+  /** True while the list itself scrolls to a row. */
+  let moving = false
+  /** What is kept in place; null at the end, which is followed instead. */
+  let held: Held | null = null
 
   function measure(node: Element | ComponentPublicInstance | null): void {
     if (node instanceof HTMLElement) virtualizer.value.measureElement(node)
@@ -51,19 +55,24 @@ export function useMessageScroll(scroller: Ref<HTMLElement | undefined>, source:
 
   /** Scrolls to a row, waits until it is in the document. */
   async function scrollToKey(key: string, align: 'start' | 'center' | 'auto'): Promise<void> {
-    const index = rows.value.findIndex((row) => row.key === key)
+    const index = indexOfKey(list.value, key)
     if (index < 0) return
+    moving = true
+    held = null
     virtualizer.value.scrollToIndex(index, { align })
     await frame()
-    await nextTick()
+    await frame()
+    moving = false
+    scrolled()
   }
 
   function scrollToEnd(): void {
+    held = null
     virtualizer.value.scrollToEnd()
   }
 
   async function begin(): Promise<void> {
-    if (ready.value || !rows.value.length || !scroller.value) return
+    if (ready.value || !list.value.length || !scroller.value) return
     await nextTick()
     const anchor = source.anchorKey()
     if (anchor) await scrollToKey(anchor, 'start')
@@ -76,12 +85,12 @@ export function useMessageScroll(scroller: Ref<HTMLElement | undefined>, source:
   /** Looks at what is on screen: asks for pages near an edge, tells what was read. */
   function look(): void {
     const element = scroller.value
-    if (!element || !ready.value || !rows.value.length) return
+    if (!element || !ready.value || !list.value.length) return
     atEnd.value = element.scrollHeight - element.scrollTop - element.clientHeight <= nearEnd
     const range = virtualizer.value.range
     if (!range) return
     if (range.startIndex < ahead && source.hasMoreBefore() && !source.loadingBefore()) source.loadBefore()
-    if (range.endIndex > rows.value.length - ahead && source.hasMoreAfter() && !source.loadingAfter()) source.loadAfter()
+    if (range.endIndex > list.value.length - ahead && source.hasMoreAfter() && !source.loadingAfter()) source.loadAfter()
     if (document.hasFocus() && document.visibilityState === 'visible') tellSeen(element)
   }
 
@@ -89,34 +98,57 @@ export function useMessageScroll(scroller: Ref<HTMLElement | undefined>, source:
     const from = element.scrollTop
     const to = from + element.clientHeight
     const last = items.value.findLast((item) => {
-      const row = rows.value[item.index]
+      const row = list.value[item.index]?.row
       const whole = item.end <= to + 4
       return row?.kind === 'message' && row.message.seq > 0 && (whole || item.start < from) && item.end > from
     })
-    const row = last && rows.value[last.index]
+    const row = last && list.value[last.index]?.row
     if (row?.kind === 'message') source.seen(row.message.seq)
   }
 
-  /* What is read keeps its place, to the pixel, whatever changes above it. */
-  let held: { key: string; top: number } | null = null
-  watch(rows, () => { held = ready.value && !atEnd.value ? hold(scroller.value) : null }, { flush: 'pre' })
-  watch(rows, async () => {
-    await begin()
-    await nextTick()
+  /* What one reads keeps its place, to the pixel: remembered at each scroll, put back after each change of layout. */
+  function keepPlace(): void {
     if (held && scroller.value) restore(scroller.value, held)
-    held = null
+  }
+  function scrolled(): void {
+    look()
+    held = ready.value && !moving && !atEnd.value ? hold(scroller.value) : null
+  }
+  watch(list, async () => {
+    await begin()
+    keepPlace()
+    await nextTick()
+    keepPlace()
     look()
   }, { flush: 'post' })
-  watch(() => [virtualizer.value.range?.startIndex, virtualizer.value.range?.endIndex, virtualizer.value.scrollOffset], look, { flush: 'post' })
+  watch([total, () => items.value[0]?.start], keepPlace, { flush: 'post' })
   watch(() => [source.loadingBefore(), source.loadingAfter()], look, { flush: 'post' })
   useEventListener(window, 'focus', look)
-  onMounted(begin)
+  /* A taller composer or keyboard takes from the list; who was at the end stays there. */
+  const resized = new ResizeObserver(() => {
+    if (ready.value && atEnd.value) scrollToEnd()
+    look()
+  })
+  onMounted(() => {
+    if (scroller.value) {
+      resized.observe(scroller.value)
+      scroller.value.addEventListener('scroll', scrolled, { passive: true })
+    }
+    void begin()
+  })
+  onScopeDispose(() => resized.disconnect())
 
   return { virtualizer, items, total, atEnd, measure, scrollToKey, scrollToEnd }
 }
 
-/** The first message that is wholly on screen, and where it stands. */
-function hold(element: HTMLElement | undefined): { key: string; top: number } | null {
+/** A message and where it stands on the screen. */
+interface Held {
+  key: string
+  top: number
+}
+
+/** The first message that begins on screen. */
+function hold(element: HTMLElement | undefined): Held | null {
   if (!element) return null
   const edge = element.getBoundingClientRect().top
   for (const node of element.querySelectorAll<HTMLElement>('article[data-key]')) {
@@ -126,7 +158,7 @@ function hold(element: HTMLElement | undefined): { key: string; top: number } | 
   return null
 }
 
-function restore(element: HTMLElement, { key, top }: { key: string; top: number }): void {
+function restore(element: HTMLElement, { key, top }: Held): void {
   const node = element.querySelector(`article[data-key="${CSS.escape(key)}"]`)
   if (!node) return
   const moved = node.getBoundingClientRect().top - top

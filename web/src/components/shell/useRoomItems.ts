@@ -25,7 +25,7 @@ export function useRoomItems() {
     const text = plainText(last.content)
     if (last.userId === session.userId) return t('nav.lastFrom', { name: t('common.you'), text })
     const alone = room.kind === 'direct' && rooms.others(room).length === 1
-    return alone ? text : t('nav.lastFrom', { name: people.name(last.userId, last.username), text })
+    return alone ? text : t('nav.lastFrom', { name: people.name(last.userId, last.username).split(' ')[0]!, text })
   }
 
   function item(room: MyRoom): RoomItem {

@@ -7,18 +7,8 @@ const day = 24 * hour
 
 /** Dates, spans and lists in the words of the language in use. All times are epoch milliseconds. */
 export function useDates() {
-  const { t, locale } = useI18n()
-  const formats = computed(() => ({
-    time: new Intl.DateTimeFormat(locale.value, { hour: '2-digit', minute: '2-digit' }),
-    full: new Intl.DateTimeFormat(locale.value, { dateStyle: 'full', timeStyle: 'short' }),
-    date: new Intl.DateTimeFormat(locale.value, { dateStyle: 'medium' }),
-    weekday: new Intl.DateTimeFormat(locale.value, { weekday: 'short' }),
-    short: new Intl.DateTimeFormat(locale.value, { day: '2-digit', month: '2-digit' }),
-    longDay: new Intl.DateTimeFormat(locale.value, { weekday: 'long', day: 'numeric', month: 'long' }),
-    longDayYear: new Intl.DateTimeFormat(locale.value, { dateStyle: 'full' }),
-    relative: new Intl.RelativeTimeFormat(locale.value, { numeric: 'auto' }),
-    list: new Intl.ListFormat(locale.value, { type: 'conjunction' }),
-  }))
+  const { t, locale: language } = useI18n()
+  const formats = computed(() => makeFormats(regional(language.value)))
 
   /** `09:41` */
   const time = (at: number) => formats.value.time.format(at)
@@ -62,4 +52,23 @@ export function useDates() {
 function daysBetween(from: number, to: number): number {
   const midnight = (at: number) => new Date(at).setHours(0, 0, 0, 0)
   return Math.round((midnight(to) - midnight(from)) / day)
+}
+
+/** The variant of a language that the browser asks for, as 24 hours or 12 and the order of a date hang on it. */
+function regional(language: string): string {
+  return navigator.languages.find((wanted) => wanted.split('-')[0] === language) ?? language
+}
+
+function makeFormats(locale: string) {
+  return {
+    time: new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit' }),
+    full: new Intl.DateTimeFormat(locale, { dateStyle: 'full', timeStyle: 'short' }),
+    date: new Intl.DateTimeFormat(locale, { dateStyle: 'medium' }),
+    weekday: new Intl.DateTimeFormat(locale, { weekday: 'short' }),
+    short: new Intl.DateTimeFormat(locale, { day: '2-digit', month: '2-digit' }),
+    longDay: new Intl.DateTimeFormat(locale, { weekday: 'long', day: 'numeric', month: 'long' }),
+    longDayYear: new Intl.DateTimeFormat(locale, { dateStyle: 'full' }),
+    relative: new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }),
+    list: new Intl.ListFormat(locale, { type: 'conjunction' }),
+  }
 }
