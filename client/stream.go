@@ -198,7 +198,7 @@ func (s *Stream) dial(ctx context.Context) (*websocket.Conn, error) {
 	defer cancel()
 	u := *s.c.base
 	u.Path = strings.TrimSuffix(u.Path, "/") + "/ws"
-	conn, res, err := websocket.Dial(ctx, u.String(), &websocket.DialOptions{
+	conn, res, err := websocket.Dial(ctx, u.String(), &websocket.DialOptions{ //nolint:bodyclose // the library closes it
 		HTTPClient:   s.c.opt.HTTP,
 		Subprotocols: []string{"parley.v1"},
 		HTTPHeader:   http.Header{"Authorization": {"Bearer " + token}, "User-Agent": {s.c.opt.UserAgent}},

@@ -123,11 +123,11 @@ func (v value) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (v *value) UnmarshalJSON(b []byte) (err error) {
-	switch {
-	case b[0] == '"':
+	switch b[0] {
+	case '"':
 		v.Kind = table.Text
 		return json.Unmarshal(b, &v.Text)
-	case b[0] == '{':
+	case '{':
 		var data base64Value
 		v.Kind = table.Bytes
 		err = json.Unmarshal(b, &data)
