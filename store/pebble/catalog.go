@@ -128,7 +128,8 @@ func (d *DB) loadCatalog(schemas []table.Schema) error {
 		}
 		d.tables[s.Name], d.ids[t.id] = t, t
 	}
-	return nil
+	// One sync for all of it. What is lost before it is lost from the end, so no entry outlives what it stands for.
+	return d.db.LogData(nil, lsm.Sync)
 }
 
 func (d *DB) loadFormat() error {
@@ -140,7 +141,7 @@ func (d *DB) loadFormat() error {
 		b := d.db.NewBatch()
 		_ = b.Set(metaKey(metaFormat), binary.AppendUvarint(nil, formatVersion), nil)
 		_ = b.Set(metaKey(metaNext), []byte{0, 1}, nil)
-		return d.db.Apply(b, lsm.Sync)
+		return d.db.Apply(b, lsm.NoSync)
 	}
 	got, n := binary.Uvarint(v)
 	switch {
@@ -197,7 +198,7 @@ func (d *DB) loadTable(t *tableInfo) error {
 			return err
 		}
 		_ = b.Set(key, append(binary.BigEndian.AppendUint16(nil, t.id), hasSort), nil)
-		if err := d.db.Apply(b, lsm.Sync); err != nil {
+		if err := d.db.Apply(b, lsm.NoSync); err != nil {
 			return err
 		}
 	case len(v) != 3:
@@ -234,7 +235,7 @@ func (d *DB) loadIndex(t *tableInfo, ix *indexInfo) error {
 	if ix.id, err = d.newID(b); err != nil {
 		return err
 	}
-	if err := d.db.Apply(b, lsm.Sync); err != nil {
+	if err := d.db.Apply(b, lsm.NoSync); err != nil {
 		return err
 	}
 	if err := d.buildIndex(t, ix); err != nil {
@@ -246,7 +247,7 @@ func (d *DB) loadIndex(t *tableInfo, ix *indexInfo) error {
 		_ = b.DeleteRange(appendHead(nil, spaceIndex, old), appendHead(nil, spaceIndex, old+1), nil)
 	}
 	_ = b.Set(key, append(binary.BigEndian.AppendUint16(nil, ix.id), on...), nil)
-	return d.db.Apply(b, lsm.Sync)
+	return d.db.Apply(b, lsm.NoSync)
 }
 
 // buildIndex writes the entries of all items of a table.
@@ -282,5 +283,5 @@ func (d *DB) buildIndex(t *tableInfo, ix *indexInfo) error {
 	if err := it.Error(); err != nil {
 		return err
 	}
-	return d.db.Apply(b, lsm.NoSync) // the sync of the catalog entry covers it
+	return d.db.Apply(b, lsm.NoSync)
 }

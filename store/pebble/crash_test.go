@@ -14,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -129,7 +130,11 @@ func checkIndex(t *testing.T, db *DB, want map[int]bool) {
 // and a random part of what was not. All that was acknowledged must be there, and all that a reader saw.
 func TestPowerLoss(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	for round := range 30 {
+	rounds := 30
+	if testing.Short() {
+		rounds = 6
+	}
+	for round := range rounds {
 		mem := vfs.NewCrashableMem()
 		db := openFS(t, mem, smallMemtable)
 		var mu sync.Mutex // guards known
@@ -142,15 +147,19 @@ func TestPowerLoss(t *testing.T) {
 		var stop atomic.Bool
 		var all sync.WaitGroup
 		var next atomic.Int64
+		cut, now := 20+rng.Int64N(200), make(chan struct{})
 		for range 4 {
 			all.Go(func() {
 				for !stop.Load() {
-					n := int(next.Add(1))
-					if err := db.Write(t.Context(), message(n)); err != nil {
+					n := next.Add(1)
+					if n == cut {
+						close(now)
+					}
+					if err := db.Write(t.Context(), message(int(n))); err != nil {
 						t.Error(err)
 						return
 					}
-					learn(n)
+					learn(int(n))
 				}
 			})
 		}
@@ -168,7 +177,10 @@ func TestPowerLoss(t *testing.T) {
 				}
 			})
 		}
-		for int(next.Load()) < 20+rng.IntN(200) && !t.Failed() {
+		select {
+		case <-now:
+		case <-time.After(20 * time.Second):
+			t.Fatal("the writers do not get on")
 		}
 		mu.Lock()
 		must := maps.Clone(known)

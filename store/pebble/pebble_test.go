@@ -277,6 +277,7 @@ func TestRun(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = closer.Close()
+		time.Sleep(time.Millisecond)
 	}
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
