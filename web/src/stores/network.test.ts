@@ -104,6 +104,22 @@ describe('the connection', () => {
     expect(ann.rooms.get('r1')!.unread).toBe(1)
   })
 
+  it('remembers what was read while it was away', async () => {
+    const message = server.post('r1', 'bob', 'one')
+    const ann = await tab()
+    await ann.signIn('ann')
+    await ann.timelines.open('r1')
+    server.down = true
+    server.disconnect()
+    await vi.waitFor(() => expect(ann.connection.status).toBe('waiting'))
+    ann.rooms.markRead('r1', message.seq)
+    server.down = false
+    ann.connection.retryNow()
+    await open(ann)
+    expect(ann.rooms.get('r1')).toMatchObject({ unread: 0, membership: { readSeq: message.seq } })
+    await vi.waitFor(() => expect(server.rooms.get('r1')!.members.get('ann')!.readSeq).toBe(message.seq))
+  })
+
   it.each([[4400, 'badFrame'], [4403, 'removed'], [4429, 'tooMany']])('stops at %i until asked to go on', async (code, reason) => {
     const ann = await tab()
     await ann.signIn('ann')
