@@ -31,10 +31,8 @@ func (l *Local) AddUser(ctx context.Context, n NewUser) (AccountInfo, error) {
 		return AccountInfo{}, err
 	}
 	a.Admin = n.Admin
-	if n.Email != "" {
-		if a.Email, err = parseEmail(n.Email); err != nil {
-			return AccountInfo{}, err
-		}
+	if a.Email, err = parseEmail(n.Email); err != nil {
+		return AccountInfo{}, err
 	}
 	if err := l.choosePassword(ctx, &a, Registration{Password: n.Password}); err != nil {
 		return AccountInfo{}, err
