@@ -3,6 +3,8 @@ package httpapi
 import (
 	"reflect"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"parley/chat"
 )
 
@@ -10,6 +12,11 @@ import (
 type optional[T any] struct {
 	value T
 	set   bool
+}
+
+// Schema describes the value.
+func (optional[T]) Schema(r huma.Registry) *huma.Schema {
+	return huma.SchemaFromType(r, reflect.TypeFor[T]())
 }
 
 // Receiver tells huma where the value goes.

@@ -54,7 +54,7 @@ func (a *api) roomRoutes() {
 	handle(a, route{id: "createRoom", method: http.MethodPost, path: "/rooms", tag: "rooms", summary: "Make a room", status: http.StatusCreated,
 		access: counted, refuses: []chat.Code{chat.Conflict}}, a.createRoom)
 	handle(a, route{id: "getRoom", method: http.MethodGet, path: "/rooms/{roomId}", tag: "rooms", summary: "One room",
-		about: "A room of one's own, or a public one.", refuses: []chat.Code{chat.NotFound}}, a.getRoom)
+		about: "A room of one's own, or a public one.", refuses: []chat.Code{chat.Forbidden, chat.NotFound}}, a.getRoom)
 	handle(a, route{id: "updateRoom", method: http.MethodPatch, path: "/rooms/{roomId}", tag: "rooms", summary: "Change name or topic",
 		access: counted, refuses: []chat.Code{chat.Forbidden, chat.NotFound}}, a.updateRoom)
 	handle(a, route{id: "deleteRoom", method: http.MethodDelete, path: "/rooms/{roomId}", tag: "rooms", summary: "End a room for all",

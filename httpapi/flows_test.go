@@ -1,0 +1,264 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"image"
+	"image/color"
+	"image/png"
+	"strings"
+	"testing"
+
+	"parley/chat"
+)
+
+// obj is a JSON object.
+type obj = map[string]any
+
+func TestTwoPeopleTalk(t *testing.T) {
+	s := newServer(t)
+	ada, bob := s.join("ada"), s.join("bob")
+	room := s.room(ada, "public", "Garden")
+
+	var joined chat.RoomView
+	s.api(bob, "POST", "/rooms/"+room+"/join", obj{}, 200).json(&joined)
+	if !joined.Joined || joined.Membership == nil || joined.Membership.Role != chat.Member || joined.MemberCount != 2 {
+		t.Fatalf("joined: %+v", joined)
+	}
+	var first, again chat.Message
+	s.api(ada, "POST", "/rooms/"+room+"/messages", obj{"content": "  hello\r\nthere ", "clientMessageId": "c1"}, 201).json(&first)
+	s.api(ada, "POST", "/rooms/"+room+"/messages", obj{"content": "hello", "clientMessageId": "c1"}, 201).json(&again)
+	if again.MessageID != first.MessageID || again.Seq != first.Seq || first.Content != "hello\nthere" {
+		t.Fatalf("sent %+v, and again %+v", first, again)
+	}
+	var page chat.MessagePage
+	s.api(bob, "GET", "/rooms/"+room+"/messages", nil, 200).json(&page)
+	if len(page.Messages) != 1 || page.Messages[0].MessageID != first.MessageID || page.HasMoreBefore || page.HasMoreAfter {
+		t.Fatalf("history: %+v", page)
+	}
+	var unread struct{ Rooms []chat.Unread }
+	count := func() int64 {
+		s.api(bob, "GET", "/unread", nil, 200).json(&unread)
+		for _, r := range unread.Rooms {
+			if r.RoomID == room {
+				return r.Unread
+			}
+		}
+		return -1
+	}
+	if n := count(); n != 1 {
+		t.Errorf("unread %d, want 1", n)
+	}
+	s.api(bob, "PUT", "/rooms/"+room+"/read", obj{"seq": first.Seq}, 204)
+	if n := count(); n != 0 {
+		t.Errorf("unread after reading %d, want 0", n)
+	}
+	var edited, deleted chat.Message
+	s.api(ada, "PATCH", "/rooms/"+room+"/messages/"+first.MessageID, obj{"content": "hello again"}, 200).json(&edited)
+	if edited.Content != "hello again" || edited.UpdatedSeq <= first.Seq || edited.EditedAt == 0 {
+		t.Errorf("edited: %+v", edited)
+	}
+	s.api(bob, "PATCH", "/rooms/"+room+"/messages/"+first.MessageID, obj{"content": "mine now"}, 403)
+	s.api(bob, "DELETE", "/rooms/"+room+"/messages/"+first.MessageID, nil, 403)
+	s.api(ada, "DELETE", "/rooms/"+room+"/messages/"+first.MessageID, nil, 200).json(&deleted)
+	if deleted.Content != "" || deleted.DeletedAt == 0 {
+		t.Errorf("deleted: %+v", deleted)
+	}
+	missed := s.api(bob, "POST", "/sync", obj{"rooms": obj{room: first.Seq}}, 200)
+	for _, want := range []string{`"type":"messageUpdated"`, `"complete":true`} {
+		if !bytes.Contains(missed.Body, []byte(want)) {
+			t.Errorf("sync lacks %s: %s", want, missed.Body)
+		}
+	}
+	if bytes.Contains(missed.Body, []byte("hello again")) {
+		t.Errorf("sync tells what was deleted: %s", missed.Body)
+	}
+	s.api(bob, "GET", "/users/"+ada.user.UserID+"/messages", nil, 200)
+}
+
+func TestRoomsAndMembers(t *testing.T) {
+	s := newServer(t)
+	ada, bob, eve := s.join("ada"), s.join("bob"), s.join("eve")
+	room := s.room(ada, "private", "Attic")
+	member := func(p *person) string { return "/rooms/" + room + "/members/" + p.user.UserID }
+
+	s.api(bob, "POST", "/rooms/"+room+"/join", nil, 403)
+	s.api(ada, "PUT", member(bob), obj{}, 200)
+	s.api(bob, "PUT", member(eve), obj{}, 403)
+	s.api(ada, "PUT", member(bob), obj{"role": "moderator"}, 200)
+	s.api(bob, "PUT", member(eve), nil, 200)
+	s.api(eve, "GET", member(ada), nil, 200)
+	s.api(eve, "GET", "/rooms/"+room+"/members?limit=2", nil, 200)
+	s.api(eve, "GET", "/presence?roomId="+room, nil, 200)
+	s.api(eve, "GET", "/presence", nil, 200)
+	s.api(bob, "DELETE", member(eve), nil, 204)
+	s.api(eve, "GET", member(ada), nil, 403)
+	s.api(eve, "GET", "/rooms/"+room, nil, 403)
+
+	var changed chat.RoomView
+	s.api(ada, "PATCH", "/rooms/"+room, obj{"topic": "dust"}, 200).json(&changed)
+	if changed.Topic != "dust" || changed.Name != "Attic" {
+		t.Errorf("changed: %+v", changed.Room)
+	}
+	s.api(bob, "DELETE", "/rooms/"+room, nil, 403)
+	s.api(bob, "POST", "/rooms/"+room+"/leave", nil, 204)
+	s.api(ada, "DELETE", "/rooms/"+room, nil, 204)
+	s.api(ada, "GET", "/rooms/"+room, nil, 404)
+
+	var direct, same chat.RoomView
+	s.api(ada, "POST", "/direct", obj{"userIds": []string{eve.user.UserID}}, 201).json(&direct)
+	s.api(eve, "POST", "/direct", obj{"userIds": []string{ada.user.UserID}}, 200).json(&same)
+	if direct.RoomID != same.RoomID || len(direct.Members) != 2 {
+		t.Errorf("direct: %+v and %+v", direct, same)
+	}
+	public := s.room(ada, "public", "Garden")
+	for path, want := range map[string]bool{"/rooms?scope=public&query=gard": true, "/rooms?scope=public&query=shed": false, "/rooms?scope=mine": false, "/rooms": false} {
+		body := s.api(eve, "GET", path, nil, 200).Body
+		if bytes.Contains(body, []byte(public)) != want {
+			t.Errorf("GET %s: %s", path, body)
+		}
+		if bytes.Contains(body, []byte("Attic")) {
+			t.Errorf("GET %s shows a room of others", path)
+		}
+	}
+}
+
+func TestProfile(t *testing.T) {
+	s := newServer(t)
+	ada := s.join("ada")
+	var me struct {
+		chat.User
+		Admin bool
+	}
+	s.api(ada, "PATCH", "/me", obj{"displayName": "Ada  Lovelace"}, 200).json(&me)
+	if me.DisplayName != "Ada Lovelace" || !me.Admin {
+		t.Errorf("me: %+v", me)
+	}
+	s.api(ada, "PATCH", "/me", obj{}, 200).json(&me)
+	if me.DisplayName != "Ada Lovelace" {
+		t.Errorf("an empty change changed %+v", me)
+	}
+	s.api(ada, "GET", "/users?query=love", nil, 200)
+	s.api(ada, "GET", "/users/"+ada.user.UserID, nil, 200)
+	s.api(ada, "GET", "/users/nobody", nil, 404)
+
+	var b bytes.Buffer
+	img := image.NewRGBA(image.Rect(0, 0, 40, 20))
+	img.Set(20, 10, color.RGBA{R: 200, A: 255})
+	if err := png.Encode(&b, img); err != nil {
+		t.Fatal(err)
+	}
+	picture := map[string]string{"Content-Type": "image/png"}
+	set := func() string {
+		t.Helper()
+		a := s.do(call{method: "PUT", path: "/api/v1/me/avatar", body: b.Bytes(), as: ada, header: picture})
+		if a.Status != 200 {
+			t.Fatalf("avatar: %d %s", a.Status, a.Body)
+		}
+		a.json(&me)
+		return me.AvatarURL
+	}
+	first := set()
+	got := s.do(call{method: "GET", path: first})
+	if got.Status != 200 || got.Header.Get("Content-Type") != "image/png" || got.Header.Get("X-Content-Type-Options") != "nosniff" ||
+		!strings.Contains(got.Header.Get("Content-Security-Policy"), "sandbox") || !strings.Contains(got.Header.Get("Cache-Control"), "immutable") {
+		t.Errorf("picture: %d %v", got.Status, got.Header)
+	}
+	if a := s.do(call{method: "GET", path: first, header: map[string]string{"If-None-Match": got.Header.Get("ETag")}}); a.Status != 304 || len(a.Body) > 0 {
+		t.Errorf("cached picture: %d", a.Status)
+	}
+	if again := set(); again != first {
+		t.Errorf("the same picture is at %s and %s", first, again)
+	}
+	img.Set(20, 11, color.RGBA{B: 200, A: 255})
+	b.Reset()
+	if err := png.Encode(&b, img); err != nil {
+		t.Fatal(err)
+	}
+	second := set()
+	if a := s.do(call{method: "GET", path: first}); second == first || a.Status != 404 {
+		t.Errorf("the old picture is still there: %d", a.Status)
+	}
+	s.api(ada, "DELETE", "/me/avatar", nil, 204)
+	s.api(ada, "DELETE", "/me/avatar", nil, 204)
+	if a := s.do(call{method: "GET", path: second}); a.Status != 404 {
+		t.Errorf("a removed picture is still there: %d", a.Status)
+	}
+	for name, body := range map[string][]byte{"text": []byte("<script>"), "cut": b.Bytes()[:50], "nothing": {}} {
+		if a := s.do(call{method: "PUT", path: "/api/v1/me/avatar", body: body, as: ada, header: picture}); a.Status != 400 || a.problem().Code != chat.InvalidRequest {
+			t.Errorf("%s as a picture: %d %s", name, a.Status, a.Body)
+		}
+	}
+	if a := s.do(call{method: "PUT", path: "/api/v1/me/avatar", body: make([]byte, 2<<20), as: ada, header: picture}); a.Status != 413 || a.problem().Code != chat.TooLarge {
+		t.Errorf("a huge picture: %d %s", a.Status, a.Body)
+	}
+}
+
+func TestInvites(t *testing.T) {
+	s := newServer(t)
+	ada, bob, eve := s.join("ada"), s.join("bob"), s.join("eve")
+	room := s.room(ada, "private", "Attic")
+	var made struct {
+		Token, InviteID, URL string
+		MaxUses              int
+	}
+	s.api(bob, "POST", "/invites", obj{"roomId": room}, 403)
+	s.api(ada, "POST", "/invites", obj{"roomId": room, "maxUses": -1}, 400)
+	s.api(ada, "POST", "/invites", obj{"roomId": room, "expiresIn": int64(1) << 62}, 400)
+	s.api(ada, "POST", "/invites", obj{"roomId": room, "maxUses": 1, "expiresIn": 3600}, 201).json(&made)
+	if made.Token == "" || made.URL != "http://chat.test/invite/"+made.Token || made.MaxUses != 1 {
+		t.Fatalf("made %+v", made)
+	}
+	seen := s.api(nil, "GET", "/invites/"+made.Token, nil, 200).Body
+	if !bytes.Contains(seen, []byte(`"name":"Attic"`)) || !bytes.Contains(seen, []byte(`"valid":true`)) {
+		t.Errorf("seen: %s", seen)
+	}
+	if mine := s.api(ada, "GET", "/invites", nil, 200).Body; !bytes.Contains(mine, []byte(made.InviteID)) || bytes.Contains(mine, []byte(made.Token)) {
+		t.Errorf("one's own: %s", mine)
+	}
+	if others := s.api(bob, "GET", "/invites", nil, 200).Body; string(others) != "{\"invites\":[]}\n" {
+		t.Errorf("the other's: %s", others)
+	}
+	var accepted struct{ Room chat.RoomView }
+	s.api(bob, "POST", "/invites/"+made.Token+"/accept", obj{}, 200).json(&accepted)
+	if accepted.Room.RoomID != room || !accepted.Room.Joined {
+		t.Errorf("accepted: %+v", accepted)
+	}
+	s.api(eve, "POST", "/invites/"+made.Token+"/accept", obj{}, 404)
+	s.api(nil, "GET", "/invites/"+made.Token, nil, 404)
+
+	s.api(ada, "POST", "/invites", obj{"roomId": room}, 201).json(&made)
+	s.api(eve, "DELETE", "/invites/"+made.InviteID, nil, 404)
+	s.api(ada, "DELETE", "/invites/"+made.Token, nil, 204)
+	s.api(ada, "DELETE", "/invites/"+made.InviteID, nil, 404)
+	s.api(eve, "POST", "/invites/"+made.Token+"/accept", nil, 404)
+}
+
+func TestServerAndTicket(t *testing.T) {
+	s := newServer(t)
+	var info struct {
+		Name, Registration, Version string
+		SetupRequired               bool
+		Limits                      struct{ MessageBytes, AvatarBytes, DirectMembers int }
+	}
+	s.api(nil, "GET", "/server", nil, 200).json(&info)
+	if !info.SetupRequired || info.Registration != "open" || info.Limits.MessageBytes != chat.MaxContent || info.Limits.AvatarBytes != 1<<20 {
+		t.Errorf("server: %+v", info)
+	}
+	s.api(nil, "POST", "/auth/register", obj{"username": "ada", "email": "ada@example.org", "password": password, "serverName": "Garden club"}, 201)
+	s.api(nil, "GET", "/server", nil, 200).json(&info)
+	if info.SetupRequired || info.Name != "Garden club" {
+		t.Errorf("server: %+v", info)
+	}
+	ada := s.login("ada")
+	if rooms := s.api(ada, "GET", "/rooms", nil, 200).Body; !bytes.Contains(rooms, []byte(`"name":"Garden club"`)) {
+		t.Errorf("no first room: %s", rooms)
+	}
+	var ticket struct {
+		Ticket, URL string
+		ExpiresIn   int
+	}
+	s.api(ada, "POST", "/ws-tickets", obj{}, 200).json(&ticket)
+	if ticket.Ticket == "" || ticket.URL != "ws://chat.test/ws" || ticket.ExpiresIn != 30 {
+		t.Errorf("ticket: %+v", ticket)
+	}
+}
