@@ -25,7 +25,7 @@ func (s *Service) Messages(ctx context.Context, by, roomID string, q PageQuery) 
 		keep = keepFirst
 		msgs, err = s.log.Messages(ctx, roomID, *q.After+1, math.MaxInt64, limit, false)
 	case q.Around != nil:
-		keep = keepMiddle
+		keep = func(msgs []Message, maxBytes int) []Message { return keepAround(msgs, *q.Around, maxBytes) }
 		msgs, err = s.around(ctx, roomID, *q.Around, limit)
 	default:
 		to := int64(math.MaxInt64)
@@ -114,7 +114,7 @@ func (m *Message) size() int {
 	return n + 32*len(m.Mentions)
 }
 
-// keepFirst, keepLast and keepMiddle cut messages to about maxBytes, but never to nothing.
+// keepFirst, keepLast and keepAround cut messages to about maxBytes, but never to nothing.
 func keepFirst(msgs []Message, maxBytes int) []Message {
 	total := 0
 	for i := range msgs {
@@ -135,12 +135,33 @@ func keepLast(msgs []Message, maxBytes int) []Message {
 	return msgs
 }
 
-func keepMiddle(msgs []Message, maxBytes int) []Message {
-	half := len(msgs) / 2
-	before := keepLast(msgs[:half], maxBytes/2)
-	after := keepFirst(msgs[half:], maxBytes/2)
-	start := half - len(before)
-	return msgs[start : half+len(after)]
+// keepAround keeps the newest message up to seq, and what fits on both sides of it.
+func keepAround(msgs []Message, seq int64, maxBytes int) []Message {
+	if maxBytes <= 0 || len(msgs) == 0 {
+		return msgs
+	}
+	to := 1
+	for to < len(msgs) && msgs[to].Seq <= seq {
+		to++
+	}
+	from, total := to-1, msgs[to-1].size()
+	fits := func(i int) bool {
+		if i < 0 || i >= len(msgs) || total+msgs[i].size() > maxBytes {
+			return false
+		}
+		total += msgs[i].size()
+		return true
+	}
+	for grows := true; grows; {
+		grows = false
+		if fits(from - 1) {
+			from, grows = from-1, true
+		}
+		if fits(to) {
+			to, grows = to+1, true
+		}
+	}
+	return msgs[from:to]
 }
 
 // UserMessages returns messages of userID, newest first, out of the rooms that by may read, and a cursor for more. A
@@ -153,13 +174,13 @@ func (s *Service) UserMessages(ctx context.Context, by, userID, cursor string, l
 	if err := checkID("userId", userID, maxID); err != nil {
 		return nil, "", err
 	}
-	memberships, err := s.rooms.RoomsOf(ctx, by)
+	_, rooms, err := s.myRooms(ctx, by) // not those that are gone and wait to be purged
 	if err != nil {
 		return nil, "", err
 	}
-	mayRead := make(map[string]bool, len(memberships))
-	for _, m := range memberships {
-		mayRead[m.RoomID] = true
+	mayRead := make(map[string]bool, len(rooms))
+	for i := range rooms {
+		mayRead[rooms[i].RoomID] = true
 	}
 	out := []Message{}
 	for range 10 { // bounds the work where most are out of sight

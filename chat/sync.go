@@ -13,7 +13,7 @@ const (
 )
 
 // Sync returns for each room what came after the number given, in the order of room ids. maxBytes bounds the contents;
-// what does not fit is left for the next call, and More says so.
+// what does not fit is left for the next call, and More says so. One event is returned at least, however large.
 //
 // Contents are those of now, not of then: what an edit or a deletion replaced is told to nobody again. So a NewMessage
 // may carry a later UpdatedSeq, and an Updated carries its own number with newest contents.
@@ -45,17 +45,35 @@ func (s *Service) Sync(ctx context.Context, by string, rooms map[string]int64, m
 		head[heads[i].RoomID] = heads[i].HeadSeq
 	}
 	out := make([]RoomSync, 0, len(ids))
-	left := maxBytes
+	fits := budget{left: maxBytes}
 	for _, id := range ids {
-		r, used, err := s.syncRoom(ctx, id, rooms[id], head[id], left)
+		r, err := s.syncRoom(ctx, id, rooms[id], head[id], &fits)
 		if err != nil {
 			return nil, err
 		}
-		left -= used
 		out = append(out, r)
 	}
 	return out, nil
 }
+
+// budget bounds the bytes of an answer. The first thing always fits, so that whoever asks again gets on.
+type budget struct {
+	left int
+	used bool
+}
+
+// take tells whether n more bytes fit; once something did not, nothing does.
+func (b *budget) take(n int) bool {
+	if b.used && n > b.left {
+		b.left = 0
+		return false
+	}
+	b.left -= n
+	b.used = true
+	return true
+}
+
+func (b *budget) spent() bool { return b.used && b.left <= 0 }
 
 // roomsOf is the set of rooms of a person.
 func (s *Service) roomsOf(ctx context.Context, userID string) (map[string]bool, error) {
@@ -70,31 +88,38 @@ func (s *Service) roomsOf(ctx context.Context, userID string) (map[string]bool, 
 	return set, nil
 }
 
-// syncRoom reads the entries after last, up to head, as far as they fit into left bytes. A head of zero is no member.
-func (s *Service) syncRoom(ctx context.Context, roomID string, last, head int64, left int) (RoomSync, int, error) {
+// syncRoom reads the entries after last, up to head, as far as they fit. A head of zero is no member.
+func (s *Service) syncRoom(ctx context.Context, roomID string, last, head int64, fits *budget) (RoomSync, error) {
 	r := RoomSync{RoomID: roomID, HeadSeq: head, Events: []Event{}, Complete: true}
 	if head == 0 || last > head || head-last > MaxSyncEvents {
 		r.Complete = false
-		return r, 0, nil
+		return r, nil
 	}
-	used := 0
 	for last < head {
-		events, err := s.logEvents(ctx, roomID, last+1, min(head, last+syncPage))
+		if fits.spent() {
+			r.More = true
+			return r, nil
+		}
+		to := min(head, last+syncPage)
+		events, err := s.logEvents(ctx, roomID, last+1, to)
 		if err != nil {
-			return r, used, err
+			return r, err
+		}
+		if int64(len(events)) != to-last { // the room is being removed, or the store lost something: never skip it silently
+			s.logger.Warn("numbers are missing in the log of a room", "roomId", roomID, "from", last+1, "to", to, "found", len(events))
+			r.Events, r.Complete = []Event{}, false
+			return r, nil
 		}
 		for i := range events {
-			size := events[i].size()
-			if used+size > left {
+			if !fits.take(events[i].size()) {
 				r.More = true
-				return r, used, nil
+				return r, nil
 			}
-			used += size
 			r.Events = append(r.Events, events[i])
 		}
-		last += syncPage
+		last = to
 	}
-	return r, used, nil
+	return r, nil
 }
 
 // logEvents returns the events of a range of numbers, in order.
