@@ -23,9 +23,6 @@ func (s *Service) enter(ctx context.Context, userID, roomID string, invited bool
 	if err := s.allow(ctx, LimitSend, userID); err != nil {
 		return RoomView{}, err
 	}
-	if err := s.roomFor(ctx, userID); err != nil {
-		return RoomView{}, err
-	}
 	err := s.do(ctx, userID, roomID, func(ctx context.Context, v *view) (Commit, error) {
 		c := v.begin()
 		if err := v.mustExist(); err != nil {
@@ -37,6 +34,9 @@ func (s *Service) enter(ctx context.Context, userID, roomID string, invited bool
 		}
 		if v.Kind != Public && (!invited || v.Kind == Direct) {
 			return c, s.notAMember(&v.Room)
+		}
+		if err := s.roomFor(ctx, userID); err != nil {
+			return c, err
 		}
 		role := Member
 		if v.MemberCount == 0 { // all had left: whoever comes looks after it
@@ -138,9 +138,6 @@ func (s *Service) SetMember(ctx context.Context, by, roomID, userID string, role
 	if len(found) == 0 {
 		return Membership{}, Errorf(NotFound, "There is no such user.")
 	}
-	if err := s.roomFor(ctx, userID); err != nil {
-		return Membership{}, err
-	}
 	var out Membership
 	err = s.do(ctx, by, roomID, func(ctx context.Context, v *view) (Commit, error) {
 		c := v.begin()
@@ -155,6 +152,9 @@ func (s *Service) SetMember(ctx context.Context, by, roomID, userID string, role
 		if m == nil {
 			if role.rank() > a.Role.rank() {
 				return c, Errorf(Forbidden, "Nobody can give a role above their own.")
+			}
+			if err := s.roomFor(ctx, userID); err != nil {
+				return c, err
 			}
 			v.join(&c, by, userID, cmp.Or(role, Member))
 			out = c.Join[0]

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"slices"
 )
 
@@ -67,7 +68,7 @@ func (s *Service) OpenDirect(ctx context.Context, by string, userIDs []string) (
 		return RoomView{}, false, err
 	}
 	err = s.create(ctx, by, Room{RoomID: roomID, Kind: Direct}, ids)
-	if CodeOf(err) != Conflict && err != nil {
+	if err != nil && !errors.Is(err, ErrExists) {
 		return RoomView{}, false, err
 	}
 	created = err == nil
@@ -75,7 +76,7 @@ func (s *Service) OpenDirect(ctx context.Context, by string, userIDs []string) (
 	return v, created, err
 }
 
-// create writes the first entries of a room's log: its creation, and the joining of each first member. Conflict if the
+// create writes the first entries of a room's log: its creation, and the joining of each first member. ErrExists if the
 // room is there already.
 func (s *Service) create(ctx context.Context, by string, r Room, members []string) error {
 	for _, id := range members {
@@ -85,7 +86,7 @@ func (s *Service) create(ctx context.Context, by string, r Room, members []strin
 	}
 	return s.do(ctx, by, r.RoomID, func(_ context.Context, v *view) (Commit, error) {
 		if v.HeadSeq != 0 {
-			return v.begin(), Errorf(Conflict, "The room is already there.")
+			return v.begin(), ErrExists
 		}
 		now := s.now().UnixMilli()
 		r.CreatedBy, r.CreatedAt, r.MemberCount, r.HeadSeq = by, now, len(members), 0
