@@ -85,7 +85,7 @@ func (a *api) accountRoutes() {
 	register.status = http.StatusCreated
 	handle(a, register, a.register)
 	handle(a, post("confirm", "/auth/confirm", "Confirm an account", "Where the identity provider sends codes by e-mail.", chat.NotFound), a.confirm)
-	handle(a, post("forgot", "/auth/forgot", "Ask for a code to reset a password", "The answer is the same whether the account exists or not."), a.forgot)
+	handle(a, post("forgot", "/auth/forgot", "Ask for a code to reset a password", "The answer is the same whether the account exists or not.", chat.NotFound), a.forgot)
 	handle(a, post("reset", "/auth/reset", "Set a new password with a code", "", chat.NotFound), a.reset)
 	handle(a, post("login", "/auth/login", "Sign in", "Browsers get the refresh token as an HttpOnly cookie, programs in the body.", chat.Unauthenticated), a.login)
 	handle(a, post("refresh", "/auth/refresh", "Get the next access token",

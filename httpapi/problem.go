@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/validation"
 
 	"parley/chat"
 )
@@ -146,13 +147,27 @@ func humaError(m *huma.ErrorModel) *chat.Error {
 	case m.Status >= http.StatusInternalServerError:
 		return chat.Errorf(chat.InvalidRequest, "The request could not be read.")
 	case len(m.Errors) > 0:
-		d := m.Errors[0]
-		_, field, _ := strings.Cut(d.Location, ".") // "body.name", "query.limit"
-		return &chat.Error{Code: chat.InvalidRequest, Field: field, Message: sentence(d.Message)}
+		_, field, _ := strings.Cut(m.Errors[0].Location, ".") // "body.name", "query.limit"
+		message := sentence(m.Errors[0].Message)
+		if name, ok := missing(m.Errors[0].Message); ok {
+			field = strings.TrimPrefix(field+"."+name, ".")
+			message = field + " is missing."
+		}
+		return &chat.Error{Code: chat.InvalidRequest, Field: field, Message: message}
 	case m.Detail != "":
 		return chat.Errorf(chat.InvalidRequest, "%s", sentence(m.Detail))
 	}
 	return chat.Errorf(chat.InvalidRequest, "The request is not valid.")
+}
+
+// missing reads the name of a missing member out of huma's sentence about it.
+func missing(message string) (name string, ok bool) {
+	before, after, _ := strings.Cut(validation.MsgExpectedRequiredProperty, "%s")
+	name, ok = strings.CutPrefix(message, before)
+	if !ok {
+		return "", false
+	}
+	return strings.CutSuffix(name, after)
 }
 
 func sentence(s string) string {

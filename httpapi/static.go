@@ -105,7 +105,7 @@ func (s *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name := strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/")
 	a, ok := s.assets[name]
 	if !ok {
-		if path.Ext(name) != "" || strings.HasPrefix(name, "assets/") {
+		if path.Ext(name) != "" || name == "assets" || strings.HasPrefix(name, "assets/") {
 			plain(w, http.StatusNotFound, "There is no such file.")
 			return
 		}
