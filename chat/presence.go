@@ -81,18 +81,22 @@ func (s *Service) announcePresence(ctx context.Context) {
 		}
 	}
 	p.mu.Unlock()
-	if len(due) == 0 {
-		return
-	}
-	ids := make([]string, 0, len(due))
-	for userID := range due {
-		ids = append(ids, userID)
-	}
-	if err := s.seen.SetSeen(ctx, now.UnixMilli(), ids...); err != nil {
-		s.logger.Warn("could not note when people were last seen", "error", err)
-	}
+	s.noteSeen(ctx, due)
 	for userID, change := range due {
 		s.deliverer.Signal(ctx, "", userID, Event{Presence: &Presence{UserID: userID, Online: change.online, LastSeen: change.at}})
+	}
+}
+
+// noteSeen stores the moments at which people came or went.
+func (s *Service) noteSeen(ctx context.Context, changes map[string]pendingPresence) {
+	at := make(map[Millis][]string)
+	for userID, change := range changes {
+		at[change.at] = append(at[change.at], userID)
+	}
+	for moment, userIDs := range at {
+		if err := s.seen.SetSeen(ctx, moment, userIDs...); err != nil {
+			s.logger.Warn("could not note when people were last seen", "error", err)
+		}
 	}
 }
 
