@@ -1,0 +1,178 @@
+package chat_test
+
+import (
+	"slices"
+	"testing"
+
+	"parley/chat"
+)
+
+// TestWhoHears follows a room through its life: each hears exactly what is for them.
+func TestWhoHears(t *testing.T) {
+	h := newHouse(t, "ann", "bob", "cid", "eve")
+	room := h.room(chat.Private, "u-ann") // 1 and 2
+	h.room(chat.Public, "u-eve")
+	h.ears.Forget()
+	now := func(ann, bob, cid []string) {
+		t.Helper()
+		h.hears("u-ann", ann...)
+		h.hears("u-bob", bob...)
+		h.hears("u-cid", cid...)
+		h.hears("u-eve")
+		h.ears.Forget()
+	}
+	h.say("u-ann", room, "alone")
+	now([]string{"3 message alone"}, nil, nil)
+	_, err := h.svc.SetMember(h.ctx, "u-ann", room, "u-bob", "")
+	h.ok(err)
+	now([]string{"4 joined u-bob"}, []string{"4 joined u-bob"}, nil)
+	m := h.say("u-bob", room, "two")
+	now([]string{"5 message two"}, []string{"5 message two"}, nil)
+	_, err = h.svc.Edit(h.ctx, "u-bob", room, m.MessageID, "too")
+	h.ok(err)
+	_, err = h.svc.Edit(h.ctx, "u-bob", room, m.MessageID, "too") // changes nothing
+	h.ok(err)
+	now([]string{"6 edited 5 too"}, []string{"6 edited 5 too"}, nil)
+	_, err = h.svc.Admit(h.ctx, "u-cid", room)
+	h.ok(err)
+	now([]string{"7 joined u-cid"}, []string{"7 joined u-cid"}, []string{"7 joined u-cid"})
+	for range 2 { // the second time changes nothing
+		_, err = h.svc.Delete(h.ctx, "u-ann", room, m.MessageID)
+		h.ok(err)
+	}
+	all := []string{"8 deleted 5"}
+	now(all, all, all)
+	h.ok(h.svc.Typing(h.ctx, "u-bob", room))
+	now([]string{"typing u-bob"}, nil, []string{"typing u-bob"})
+	h.ok(h.svc.MarkRead(h.ctx, "u-cid", room, 8)) // was there already, by joining at 7: 8 is further
+	now([]string{"read 8 u-cid"}, []string{"read 8 u-cid"}, []string{"read 8 u-cid"})
+	h.ok(h.svc.MarkRead(h.ctx, "u-cid", room, 5)) // backwards
+	now(nil, nil, nil)
+	name := "Kitchen"
+	for range 2 {
+		_, err = h.svc.UpdateRoom(h.ctx, "u-ann", room, chat.RoomChange{Name: &name})
+		h.ok(err)
+	}
+	all = []string{"9 updated"}
+	now(all, all, all)
+	_, err = h.svc.SetMember(h.ctx, "u-ann", room, "u-cid", chat.Moderator)
+	h.ok(err)
+	all = []string{"10 role u-cid"}
+	now(all, all, all)
+	h.ok(h.svc.RemoveMember(h.ctx, "u-cid", room, "u-bob"))
+	all = []string{"11 removed u-bob"}
+	now(all, all, all)
+	h.say("u-cid", room, "behind his back")
+	h.ok(h.svc.Typing(h.ctx, "u-cid", room))
+	now([]string{"12 message behind his back", "typing u-cid"}, nil, []string{"12 message behind his back"})
+	h.ok(h.svc.Leave(h.ctx, "u-cid", room))
+	now([]string{"13 left u-cid"}, nil, []string{"13 left u-cid"})
+	h.ok(h.svc.DeleteRoom(h.ctx, "u-ann", room))
+	now([]string{"14 deleted"}, nil, nil)
+}
+
+// TestDeletedText: what was taken back comes out of no answer any more.
+func TestDeletedText(t *testing.T) {
+	h := newHouse(t, "ann", "bob")
+	room := h.room(chat.Private, "u-ann", "u-bob")
+	m := h.say("u-ann", room, "secret")
+	_, err := h.svc.Edit(h.ctx, "u-ann", room, m.MessageID, "second secret")
+	h.ok(err)
+	h.ears.Forget()
+	gone, err := h.svc.Delete(h.ctx, "u-ann", room, m.MessageID)
+	h.ok(err)
+	var texts []string
+	note := func(msgs ...chat.Message) {
+		for _, x := range msgs {
+			if x.MessageID != m.MessageID || x.DeletedAt == 0 || x.Mentions != nil || x.Attachments != nil || x.Reactions != nil {
+				t.Errorf("a deleted message: %+v", x)
+			}
+			texts = append(texts, x.Content)
+		}
+	}
+	note(gone)
+	for _, e := range h.ears.HeardIn("u-bob", room) {
+		note(*e.Updated)
+	}
+	page, err := h.svc.Messages(h.ctx, "u-bob", room, chat.PageQuery{})
+	h.ok(err)
+	note(page.Messages...)
+	v, err := h.svc.Room(h.ctx, "u-bob", room)
+	h.ok(err)
+	note(*v.LastMessage)
+	repeat, err := h.svc.Send(h.ctx, "u-ann", chat.NewMessage{RoomID: room, Content: "secret", ClientMessageID: "secret"})
+	h.ok(err)
+	note(repeat)
+	missed, err := h.svc.Sync(h.ctx, "u-bob", map[string]int64{room: 3}, 1<<20)
+	h.ok(err)
+	for _, e := range missed[0].Events {
+		if e.NewMessage != nil {
+			note(*e.NewMessage)
+		} else {
+			note(*e.Updated)
+		}
+	}
+	equal(t, "places looked at", len(texts), 8)
+	if slices.ContainsFunc(texts, func(s string) bool { return s != "" }) {
+		t.Fatalf("texts: %q", texts)
+	}
+	said, _, err := h.svc.UserMessages(h.ctx, "u-bob", "u-ann", "", 0)
+	h.ok(err)
+	equal(t, "messages of ann", len(said), 0)
+}
+
+// TestFarBehind: whoever is too far behind, ahead of the log, or no member is told to start over.
+func TestFarBehind(t *testing.T) {
+	h := newHouse(t, "ann")
+	room := h.room(chat.Public, "u-ann")
+	for h.head(room) < chat.MaxSyncEvents+1 {
+		done := make(chan error, 100)
+		for range 100 {
+			h.svc.Submit(h.ctx, "u-ann", chat.NewMessage{RoomID: room, Content: "x", ClientMessageID: chat.NewID(h.clock.Now())}, chat.Origin{},
+				func(_ chat.Message, _ bool, err error) { done <- err })
+		}
+		for range 100 {
+			h.ok(<-done)
+		}
+	}
+	head := h.head(room)
+	for last, complete := range map[int64]bool{0: false, head - chat.MaxSyncEvents - 1: false, head - chat.MaxSyncEvents: true, head - 1: true, head: true, head + 1: false, 1 << 62: false} {
+		got, err := h.svc.Sync(h.ctx, "u-ann", map[string]int64{room: last}, 1<<30)
+		h.ok(err)
+		r := got[0]
+		if r.Complete != complete || r.More || r.HeadSeq != head || r.Events == nil || complete && int64(len(r.Events)) != head-last || !complete && len(r.Events) > 0 {
+			t.Fatalf("sync from %d of %d: complete %v, more %v, %d events", last, head, r.Complete, r.More, len(r.Events))
+		}
+	}
+}
+
+// TestProfile: names are folded and found by their words; everybody sees the same person.
+func TestProfile(t *testing.T) {
+	h := newHouse(t, "ann", "bob")
+	u, err := h.svc.SetDisplayName(h.ctx, "u-ann", "  Ann   ŻÓŁW ")
+	h.ok(err)
+	equal(t, "display name", u.DisplayName, "Ann ŻÓŁW")
+	u, err = h.svc.SetAvatar(h.ctx, "u-ann", "/a.png")
+	h.ok(err)
+	equal(t, "avatar", u.AvatarURL, "/a.png")
+	for query, want := range map[string]string{"żÓ": "u-ann", "ANN": "u-ann", "tester": "u-bob", "b": "u-bob", "zzz": ""} {
+		found, next, err := h.svc.SearchUsers(h.ctx, query, "", 0)
+		h.ok(err)
+		got := ""
+		if len(found) > 0 {
+			got = found[0].UserID
+		}
+		if got != want || len(found) > 1 || next != "" {
+			t.Errorf("%q finds %v, want %q", query, found, want)
+		}
+	}
+	everybody, _, err := h.svc.SearchUsers(h.ctx, "", "", 0)
+	h.ok(err)
+	equal(t, "people", len(everybody), 2)
+	u, err = h.svc.SetDisplayName(h.ctx, "u-ann", "")
+	h.ok(err)
+	equal(t, "display name", u.DisplayName, "ann")
+	seen, err := h.svc.User(h.ctx, "u-ann")
+	h.ok(err)
+	equal(t, "person", seen, u)
+}
