@@ -1,0 +1,169 @@
+package scenarios
+
+import (
+	"slices"
+	"testing"
+
+	"parley/chat"
+	"parley/client"
+)
+
+func TestTwoPeopleTalk(t *testing.T) {
+	h := boot(t)
+	ann, bob, eve := h.join(t, "ann"), h.join(t, "bob"), h.join(t, "eve")
+	garden := public(t, "garden", ann, bob)
+	secret, err := ann.CreateRoom(t.Context(), chat.Private, "secret", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ann.SetMember(t.Context(), secret.RoomID, bob.UserID, ""); err != nil {
+		t.Fatal(err)
+	}
+	lobby, err := eve.Rooms(t.Context()) // the room that everybody enters with their account
+	if err != nil || len(lobby) != 1 {
+		t.Fatalf("eve is in %v, %v", lobby, err)
+	}
+	annHears, annElsewhere, bobHears, eveHears := ann.listen(t), ann.listen(t), bob.listen(t), eve.listen(t)
+
+	hello, err := annHears.Send(t.Context(), chat.NewMessage{RoomID: garden, Content: "  hello\r\nBob ", ClientMessageID: "1"})
+	if err != nil || hello.Content != "hello\nBob" || hello.UserID != ann.UserID || hello.ClientMessageID != "1" {
+		t.Fatalf("the acknowledgement is %+v, %v", hello, err)
+	}
+	for _, e := range []*ear{annHears, annElsewhere, bobHears} {
+		if got := e.awaitMessage(t, hello); got.Seq != hello.Seq || got.Content != hello.Content {
+			t.Errorf("%s got %+v, the sender %+v", e.name, got, hello)
+		}
+	}
+	reply := bob.say(t, garden, "hello Ann")
+	annHears.awaitMessage(t, reply)
+	whisper := ann.say(t, secret.RoomID, "only for Bob")
+	bobHears.awaitMessage(t, whisper)
+	dm := bob.say(t, direct(t, bob, ann), "only for Ann")
+	annHears.awaitMessage(t, dm)
+	if err := bobHears.Typing(t.Context(), garden); err != nil {
+		t.Fatal(err)
+	}
+	annHears.await(t, "typing", func(e client.Event) bool { return e.Typing != nil && e.Typing.UserID == bob.UserID && e.RoomID == garden })
+
+	eveHears.awaitMessage(t, ann.say(t, lobby[0].RoomID, "all hear this")) // the fence
+	eveHears.never(t, "what is not hers", func(e client.Event) bool { return e.RoomID != "" && e.RoomID != lobby[0].RoomID })
+	bobHears.never(t, "his own typing", func(e client.Event) bool { return e.Typing != nil })
+
+	for room, want := range map[string]chat.Code{garden: chat.Forbidden, secret.RoomID: chat.NotFound, dm.RoomID: chat.NotFound} {
+		_, err := eve.History(t.Context(), room, chat.PageQuery{})
+		if code := chat.CodeOf(err); code != want && code != chat.NotFound && code != chat.Forbidden {
+			t.Errorf("eve reads %s: %v", room, err)
+		}
+		if _, err := eve.Send(t.Context(), chat.NewMessage{RoomID: room, Content: "let me in"}); chat.CodeOf(err) != chat.Forbidden && chat.CodeOf(err) != chat.NotFound {
+			t.Errorf("eve speaks in %s: %v", room, err)
+		}
+	}
+}
+
+func TestPresenceGoesToThoseWhoShareARoom(t *testing.T) {
+	h := boot(t)
+	ann, bob, eve := h.join(t, "ann"), h.join(t, "bob"), h.join(t, "eve")
+	for _, p := range []*person{ann, bob, eve} { // out of the room that all are in
+		mine, err := p.Rooms(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Leave(t.Context(), mine[0].RoomID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	garden := public(t, "garden", ann, bob)
+	annHears, eveHears := ann.listen(t), eve.listen(t)
+	of := func(p *person, online bool) func(client.Event) bool {
+		return func(e client.Event) bool {
+			return e.Presence != nil && e.Presence.UserID == p.UserID && e.Presence.Online == online
+		}
+	}
+	first, second := bob.listen(t), bob.listen(t)
+	annHears.await(t, "bob's coming", of(bob, true))
+	_ = first.stop()
+	clients := online(t, ann, garden)
+	if !slices.Equal(clients, []string{"ann", "bob"}) {
+		t.Errorf("with one of bob's two devices gone, %v are online", clients)
+	}
+	annHears.never(t, "bob's going while a device is left", of(bob, false))
+	_ = second.stop()
+	annHears.await(t, "bob's going", of(bob, false))
+	eveHears.awaitMessage(t, eve.say(t, public(t, "alone", eve), "the fence"))
+	eveHears.never(t, "people she shares no room with", func(e client.Event) bool { return e.Presence != nil && e.Presence.UserID != eve.UserID })
+}
+
+func online(t *testing.T, p *person, room string) (names []string) {
+	t.Helper()
+	members, err := p.Members(t.Context(), room)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range members {
+		if m.Online {
+			names = append(names, m.Username)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func TestDirectMessagesWaitForTheAbsent(t *testing.T) {
+	h := boot(t)
+	ann, bob := h.join(t, "ann"), h.join(t, "bob")
+	room := direct(t, ann, bob)
+	if again := direct(t, bob, ann); again != room {
+		t.Errorf("two rooms for the same people: %s and %s", room, again)
+	}
+	sent := ann.say(t, room, "for later")
+	mine, err := bob.Rooms(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(mine, func(v chat.RoomView) bool { return v.RoomID == room })
+	if i < 0 || mine[i].Unread != 1 || mine[i].LastMessage == nil || mine[i].LastMessage.MessageID != sent.MessageID || len(mine[i].Members) != 2 {
+		t.Fatalf("bob finds %+v", mine)
+	}
+	if err := bob.MarkRead(t.Context(), room, sent.Seq); err != nil {
+		t.Fatal(err)
+	}
+	unread, err := bob.Unread(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range unread {
+		if u.RoomID == room && u.Unread != 0 {
+			t.Errorf("after reading, %d are unread", u.Unread)
+		}
+	}
+}
+
+func TestRemovalEndsHearing(t *testing.T) {
+	h := boot(t)
+	ann, bob := h.join(t, "ann"), h.join(t, "bob")
+	garden, lobby := public(t, "garden", ann, bob), public(t, "lobby", ann, bob)
+	bobHears := bob.listen(t)
+	before := ann.say(t, garden, "bob hears this")
+	bobHears.awaitMessage(t, before)
+	if err := ann.RemoveMember(t.Context(), garden, bob.UserID); err != nil {
+		t.Fatal(err)
+	}
+	bobHears.await(t, "his removal", func(e client.Event) bool {
+		return e.Room != nil && e.Room.Change == chat.MemberRemoved && e.Room.Membership.UserID == bob.UserID
+	})
+	after := ann.say(t, garden, "bob must not hear this")
+	bobHears.awaitMessage(t, ann.say(t, lobby, "the fence"))
+	bobHears.never(t, "what was said after his removal", func(e client.Event) bool { return e.NewMessage != nil && e.NewMessage.MessageID == after.MessageID })
+	if _, err := bob.Send(t.Context(), chat.NewMessage{RoomID: garden, Content: "x"}); chat.CodeOf(err) != chat.Forbidden {
+		t.Errorf("bob speaks after his removal: %v", err)
+	}
+	if _, err := bob.History(t.Context(), garden, chat.PageQuery{}); chat.CodeOf(err) != chat.Forbidden {
+		t.Errorf("bob reads after his removal: %v", err)
+	}
+	// Coming back by himself, he hears again, from his coming on.
+	if _, err := bob.Join(t.Context(), garden); err != nil {
+		t.Fatal(err)
+	}
+	bobHears.awaitMessage(t, ann.say(t, garden, "welcome back"))
+	bobHears.never(t, "what was said in between", func(e client.Event) bool { return e.NewMessage != nil && e.NewMessage.MessageID == after.MessageID })
+}
