@@ -1,0 +1,231 @@
+//go:build linux && (amd64 || arm64)
+
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// poller reads many sockets with one goroutine and one buffer. Its epoll instance is itself polled by the runtime: the
+// goroutine parks as any other, and no thread is blocked.
+//
+// The poller's goroutine owns the sockets: it alone reads and closes them. Others write to a socket, and change what it
+// waits for, with the connection's mu held, under which gone marks it dead before it is closed.
+type poller struct {
+	g    *Gateway
+	file *os.File // the epoll instance
+	raw  syscall.RawConn
+	fd   int
+
+	mu    sync.Mutex // guards conns
+	conns []*socket  // by file descriptor
+
+	buf    []byte // of the goroutine, for reads and joined writes
+	batch  []*socket
+	events []unix.EpollEvent
+}
+
+// socket is the transport of a polled connection.
+type socket struct {
+	p     *poller
+	c     *conn
+	fd    int
+	armed uint32 // what epoll waits for; guarded by c.mu
+}
+
+const (
+	pollBuffer = 64 << 10
+	pollEvents = 256
+)
+
+func newPoller(g *Gateway) (*poller, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("making a poller: %w", err)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil { // tells os.NewFile to let the runtime poll it
+		unix.Close(fd) //nolint:errcheck // nothing is in it
+		return nil, fmt.Errorf("making a poller: %w", err)
+	}
+	p := &poller{g: g, fd: fd, file: os.NewFile(uintptr(fd), "epoll"), buf: make([]byte, pollBuffer), events: make([]unix.EpollEvent, pollEvents)}
+	if p.raw, err = p.file.SyscallConn(); err != nil {
+		return nil, fmt.Errorf("making a poller: %w", err)
+	}
+	return p, nil
+}
+
+// attach takes the socket out of the runtime's hands.
+func (p *poller) attach(c *conn, tcp *net.TCPConn) (transport, error) {
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return nil, fmt.Errorf("taking a socket: %w", err)
+	}
+	s := &socket{p: p, c: c}
+	var dupErr error
+	if err := raw.Control(func(fd uintptr) { s.fd, dupErr = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) }); err != nil {
+		return nil, fmt.Errorf("taking a socket: %w", err)
+	}
+	if dupErr != nil {
+		return nil, fmt.Errorf("taking a socket: %w", dupErr)
+	}
+	if err := unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, s.fd, &unix.EpollEvent{Fd: int32(s.fd)}); err != nil {
+		unix.Close(s.fd) //nolint:errcheck // nothing was written
+		return nil, fmt.Errorf("polling a socket: %w", err)
+	}
+	p.mu.Lock()
+	for len(p.conns) <= s.fd {
+		p.conns = append(p.conns, nil)
+	}
+	p.conns[s.fd] = s
+	p.mu.Unlock()
+	tcp.Close()
+	return s, nil
+}
+
+// run serves the sockets until ctx ends; by then there are none.
+func (p *poller) run(ctx context.Context) error {
+	defer p.file.Close()
+	defer context.AfterFunc(ctx, func() { _ = p.file.SetReadDeadline(time.Now()) })()
+	var failed error
+	err := p.raw.Read(func(uintptr) bool {
+		for ctx.Err() == nil {
+			n, err := unix.EpollWait(p.fd, p.events, 0)
+			switch {
+			case errors.Is(err, unix.EINTR):
+			case err != nil:
+				failed = fmt.Errorf("waiting for sockets: %w", err)
+				return true
+			case n == 0:
+				return false
+			default:
+				p.turn(p.events[:n])
+				runtime.Gosched() // let what came be served, so that it is answered together
+			}
+		}
+		return true
+	})
+	if failed == nil && ctx.Err() == nil {
+		return err
+	}
+	return failed
+}
+
+// turn serves sockets that are ready, and closes at last those that have ended, so that no event is taken for that of
+// another socket with the same number.
+func (p *poller) turn(events []unix.EpollEvent) {
+	p.batch = p.batch[:0]
+	p.mu.Lock()
+	for i := range events {
+		p.batch = append(p.batch, p.conns[events[i].Fd])
+	}
+	p.mu.Unlock()
+	now := p.g.now()
+	for i, s := range p.batch {
+		if s != nil && s.ready(events[i].Events, now) {
+			p.batch[i] = nil
+		}
+	}
+	for _, s := range p.batch {
+		if s != nil {
+			s.close()
+		}
+	}
+	clear(p.batch)
+}
+
+// ready serves one socket; false if it has ended.
+func (s *socket) ready(events uint32, now int64) bool {
+	c := s.c
+	if events&unix.EPOLLOUT != 0 {
+		if err := c.flush(s.p.buf, s.write); err != nil {
+			return false
+		}
+		if len(c.in.buf) > 0 { // frames that waited while reading was paused
+			if err := c.feed(nil); err != nil {
+				return false
+			}
+		}
+	}
+	c.mu.Lock()
+	reads := c.reads()
+	c.mu.Unlock()
+	if events&(unix.EPOLLHUP|unix.EPOLLERR) != 0 && !reads {
+		return false
+	}
+	if reads && events&(unix.EPOLLIN|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+		switch n, err := unix.Read(s.fd, s.p.buf); {
+		case errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR):
+		case err != nil || n == 0:
+			return false
+		default:
+			c.heard.Store(now)
+			if err := c.feed(s.p.buf[:n]); err != nil {
+				return false
+			}
+		}
+	}
+	c.mu.Lock()
+	s.arm(c.reads(), !c.out.empty())
+	c.mu.Unlock()
+	return true
+}
+
+func (s *socket) close() {
+	s.c.gone()
+	s.p.mu.Lock()
+	s.p.conns[s.fd] = nil
+	s.p.mu.Unlock()
+	unix.Close(s.fd) //nolint:errcheck // there is nobody to tell
+}
+
+// write is one non-blocking send(2). It goes around the scheduler's bookkeeping for system calls that may block, which
+// this one does not.
+func (s *socket) write(b []byte) (int, error) {
+	for {
+		n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, uintptr(s.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)),
+			syscall.MSG_DONTWAIT|syscall.MSG_NOSIGNAL, 0, 0)
+		switch errno {
+		case 0:
+			return int(n), nil
+		case syscall.EINTR:
+		case syscall.EAGAIN:
+			return 0, nil
+		default:
+			return 0, errno
+		}
+	}
+}
+
+func (s *socket) arm(read, write bool) {
+	var want uint32
+	if read {
+		want |= unix.EPOLLIN
+	}
+	if write {
+		want |= unix.EPOLLOUT
+	}
+	if want == s.armed {
+		return
+	}
+	if unix.EpollCtl(s.p.fd, unix.EPOLL_CTL_MOD, s.fd, &unix.EpollEvent{Events: want, Fd: int32(s.fd)}) != nil {
+		s.kill()
+		return
+	}
+	s.armed = want
+}
+
+func (s *socket) end() { _ = unix.Shutdown(s.fd, unix.SHUT_WR) }
+
+// kill lets epoll report the end: shutting both ways down is an event that is always waited for.
+func (s *socket) kill() { _ = unix.Shutdown(s.fd, unix.SHUT_RDWR) }

@@ -1,0 +1,156 @@
+package gateway
+
+import (
+	"bufio"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"parley/chat"
+	"parley/protocol"
+)
+
+const handshakeWait = 10 * time.Second
+
+// ServeHTTP upgrades GET /ws. Who may not connect is told by a close code, because browsers show pages nothing else:
+// 4401 for credentials that are refused, 4429 for too many connections. When the handshake is answered, the
+// connection hears all rooms of its person.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		w.Header().Set("Upgrade", "websocket")
+		problem(w, http.StatusUpgradeRequired, chat.Errorf(chat.InvalidRequest, "This is the address of the socket: connect by WebSocket."))
+		return
+	}
+	if !g.allowed(r) {
+		problem(w, http.StatusForbidden, chat.Errorf(chat.Forbidden, "Pages of this origin may not connect."))
+		return
+	}
+	identity, err := g.authenticate(r.Context(), credentials(r))
+	refused := protocol.CloseCode(0)
+	switch code := chat.CodeOf(err); code {
+	case "":
+	case chat.Unauthenticated, chat.Forbidden, chat.NotFound:
+		refused = protocol.CloseUnauthenticated
+	default:
+		g.unavailable(w, err)
+		return
+	}
+	c := g.newConn(identity.SessionID)
+	if refused == 0 {
+		if g.hub.register(c, identity.UserID, g.limits.ConnectionsPerUser) {
+			if err := g.hub.load(r.Context(), c.user, g.service); err != nil {
+				c.leave()
+				g.unavailable(w, err)
+				return
+			}
+		} else {
+			refused = protocol.CloseTooMany
+		}
+	}
+	if !g.add(c) {
+		c.leave()
+		g.unavailable(w, nil)
+		return
+	}
+	if refused != 0 {
+		c.close(refused) // is sent after the handshake
+	} else {
+		c.user.tell(g.service)
+	}
+	g.open(w, r, c)
+}
+
+// open does the handshake and begins the connection.
+func (g *Gateway) open(w http.ResponseWriter, r *http.Request, c *conn) {
+	upgrader := ws.HTTPUpgrader{Timeout: handshakeWait, Protocol: func(p string) bool { return p == protocol.Subprotocol }}
+	nc, rw, _, err := upgrader.Upgrade(r, w)
+	if err != nil {
+		if nc != nil {
+			nc.Close()
+		}
+		c.gone()
+		return
+	}
+	if err := c.start(early(rw.Reader), func(c *conn) (transport, error) { return g.attach(c, nc) }); err != nil {
+		g.logger.Warn("could not serve a connection", "error", err)
+		nc.Close()
+		c.gone()
+		return
+	}
+}
+
+// attach gives a connection to a poller, or else a goroutine.
+func (g *Gateway) attach(c *conn, nc net.Conn) (transport, error) {
+	if tcp, ok := nc.(*net.TCPConn); ok {
+		if g.limits.SendBuffer > 0 {
+			_ = tcp.SetWriteBuffer(g.limits.SendBuffer) // a smaller queue in the kernel is a wish, not a need
+		}
+		if len(g.pollers) > 0 {
+			return g.pollers[g.lastID.Load()%uint64(len(g.pollers))].attach(c, tcp)
+		}
+	}
+	return newStream(c, nc), nil
+}
+
+// early returns what the client sent right after its handshake.
+func early(r *bufio.Reader) []byte {
+	b, _ := r.Peek(r.Buffered())
+	return append([]byte(nil), b...)
+}
+
+func credentials(r *http.Request) Credentials {
+	if value := r.Header.Get("Authorization"); value != "" {
+		scheme, token, _ := strings.Cut(value, " ")
+		if !strings.EqualFold(scheme, "Bearer") {
+			token = ""
+		}
+		return Credentials{Bearer: token}
+	}
+	return Credentials{Ticket: r.URL.Query().Get("ticket")}
+}
+
+// allowed checks the origin that browsers send, so that no foreign page speaks in the name of its visitor.
+func (g *Gateway) allowed(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return true
+	}
+	u, err := url.Parse(origin)
+	if err != nil || u.Host == "" {
+		return false
+	}
+	if strings.EqualFold(u.Host, r.Host) {
+		return true
+	}
+	for _, o := range g.origins {
+		if strings.EqualFold(o, origin) {
+			return true
+		}
+	}
+	return false
+}
+
+func (g *Gateway) unavailable(w http.ResponseWriter, err error) {
+	if err != nil {
+		g.logger.Error("could not open a connection", "error", err)
+	}
+	w.Header().Set("Retry-After", "1")
+	problem(w, http.StatusServiceUnavailable, chat.Errorf(chat.Unavailable, "The server cannot serve now. Please try again."))
+}
+
+// problem answers as the HTTP API does, by RFC 9457.
+func problem(w http.ResponseWriter, status int, err *chat.Error) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(struct {
+		Title  string    `json:"title"`
+		Status int       `json:"status"`
+		Detail string    `json:"detail"`
+		Code   chat.Code `json:"code"`
+	}{http.StatusText(status), status, err.Message, err.Code}) // the client has gone if this fails
+}
