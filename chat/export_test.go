@@ -1,4 +1,8 @@
 package chat
 
-// AnnouncePresence does what Run does at each tick.
-var AnnouncePresence = (*Service).announcePresence
+// What the tests reach of the inside.
+var (
+	// AnnouncePresence does what Run does at each tick.
+	AnnouncePresence = (*Service).announcePresence
+	MessageSeq       = messageSeq
+)
