@@ -3,8 +3,6 @@ package httpapi_test
 import (
 	"bytes"
 	"net/http"
-	"net/http/httptest"
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -211,42 +209,4 @@ func TestTooManyRequests(t *testing.T) {
 	}
 	s.api(bob, "GET", "/unread", nil, 200)
 	s.api(nil, "GET", "/server", nil, 200)
-}
-
-func TestClientAddress(t *testing.T) {
-	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
-	for _, test := range []struct {
-		name, remote, forwarded string
-		trusted                 []netip.Prefix
-		want                    string
-	}{
-		{"no proxy", "203.0.113.9:1234", "", nil, "203.0.113.9"},
-		{"header of a stranger", "203.0.113.9:1234", "198.51.100.1", proxies, "203.0.113.9"},
-		{"header, no proxies", "10.0.0.1:1", "198.51.100.1", nil, "10.0.0.1"},
-		{"one proxy", "10.0.0.1:1", "198.51.100.1", proxies, "198.51.100.1"},
-		{"two proxies", "10.0.0.1:1", "198.51.100.1, 10.0.0.2", proxies, "198.51.100.1"},
-		{"a lie in front", "10.0.0.1:1", "1.2.3.4, 198.51.100.1", proxies, "198.51.100.1"},
-		{"nonsense", "10.0.0.1:1", "unknown", proxies, "10.0.0.1"},
-		{"six", "[fd00::1]:1", "2001:db8::7", proxies, "2001:db8::7"},
-		{"four in six", "[::ffff:10.0.0.1]:1", "::ffff:198.51.100.1", proxies, "198.51.100.1"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			s := newServer(t, func(c *httpapi.Config) { c.TrustedProxies = test.trusted })
-			s.join("ada")
-			r := httptest.NewRequest("POST", "http://chat.test/api/v1/auth/login", strings.NewReader(`{"username":"ada","password":"`+password+`"}`))
-			r.RemoteAddr = test.remote
-			if test.forwarded != "" {
-				r.Header.Set("X-Forwarded-For", test.forwarded)
-			}
-			w := httptest.NewRecorder()
-			s.handler.ServeHTTP(w, r)
-			a := &answer{t, w.Code, w.Header(), w.Body.Bytes()}
-			var g struct{ AccessToken string }
-			a.json(&g)
-			list := s.api(&person{token: g.AccessToken}, "GET", "/sessions", nil, 200).Body
-			if !bytes.Contains(list, []byte(`"address":"`+test.want+`"`)) {
-				t.Errorf("want %s: %s", test.want, list)
-			}
-		})
-	}
 }
