@@ -72,9 +72,10 @@ func (s *fakeService) change(room, user string, kind chat.ChangeKind) int64 {
 	if s.members[room] == nil {
 		s.members[room] = map[string]bool{}
 	}
-	if kind == chat.MemberJoined {
+	switch kind {
+	case chat.MemberJoined:
 		s.members[room][user] = true
-	} else {
+	case chat.MemberLeft, chat.MemberRemoved:
 		delete(s.members[room], user)
 	}
 	s.hub.Deliver(context.Background(), chat.Delivery{RoomID: room, Events: []chat.Event{roomEvent(seq, kind, room, user)}})
@@ -308,6 +309,7 @@ type received struct {
 		RoomID   string
 		Code     chat.Code
 		Rooms    json.RawMessage
+		Room     json.RawMessage
 		Messages []chat.Message
 	}
 }
