@@ -1,6 +1,6 @@
 import type {
   Invite, InvitePreview, LoginResult, Member, Membership, Message, MessagePage, MyRoom, PageBounds, Presence, PublicRoom,
-  RegisterInput, RegisterResult, Role, Room, SendInput, ServerInfo, Session, Synced, UnreadCount, User,
+  RegisterInput, RegisterResult, Role, Room, SendInput, ServerInfo, Session, User,
 } from '../protocol/types'
 import type { Http } from './http'
 
@@ -54,12 +54,8 @@ export class Routes {
   edit = (roomId: string, messageId: string, content: string) =>
     this.http.request<Message>('PATCH', `/rooms/${seg(roomId)}/messages/${seg(messageId)}`, { body: { content } })
   removeMessage = (roomId: string, messageId: string) =>
-    this.http.request<Message | undefined>('DELETE', `/rooms/${seg(roomId)}/messages/${seg(messageId)}`)
-  react = (roomId: string, messageId: string, emoji: string, on: boolean) =>
-    this.http.request<Message | undefined>(on ? 'PUT' : 'DELETE', `/rooms/${seg(roomId)}/messages/${seg(messageId)}/reactions/${seg(emoji)}`)
+    this.http.request<Message>('DELETE', `/rooms/${seg(roomId)}/messages/${seg(messageId)}`)
   markRead = (roomId: string, seq: number) => this.http.request<unknown>('PUT', `/rooms/${seg(roomId)}/read`, { body: { seq } })
-  unread = () => this.http.get<{ rooms: UnreadCount[] }>('/unread')
-  sync = (rooms: Record<string, number>) => this.http.request<Synced>('POST', '/sync', { body: { rooms } })
 
   invites = () => this.http.get<{ invites: Invite[] }>('/invites')
   createInvite = (input: { roomId?: string; expiresIn?: number; maxUses?: number }) => this.http.request<Invite>('POST', '/invites', { body: input })

@@ -173,14 +173,6 @@ export interface SendInput {
   replyTo?: string
 }
 
-export interface UnreadCount {
-  roomId: string
-  headSeq: number
-  readSeq: number
-  unread: number
-  mentions: number
-}
-
 export type ErrorCode =
   | 'invalid_request'
   | 'unauthenticated'

@@ -12,6 +12,8 @@ import { useSession } from './session'
 import { useSettings } from './settings'
 import { useTimelines } from './timelines'
 
+const names = new Intl.Collator(undefined, { sensitivity: 'base', numeric: true })
+
 /** The rooms of the person signed in, and what can be done with rooms. Actions reject with ApiError. */
 export const useRooms = defineStore('rooms', () => {
   const { routes } = useServices()
@@ -39,7 +41,7 @@ export const useRooms = defineStore('rooms', () => {
   function ordered(rooms: MyRoom[]): MyRoom[] {
     const need = (r: MyRoom) => (r.mentions > 0 ? 2 : r.unread > 0 && !settings.muted(r.roomId) ? 1 : 0)
     const recent = (r: MyRoom) => r.lastMessage?.createdAt ?? r.createdAt
-    const byName = (a: MyRoom, b: MyRoom) => title(a).localeCompare(title(b), undefined, { sensitivity: 'base', numeric: true })
+    const byName = (a: MyRoom, b: MyRoom) => names.compare(title(a), title(b))
     return rooms.sort((a, b) => need(b) - need(a)
       || (settings.roomOrder === 'recency' ? recent(b) - recent(a) : 0) || byName(a, b) || a.roomId.localeCompare(b.roomId))
   }

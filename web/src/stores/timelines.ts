@@ -14,8 +14,9 @@ import { useRooms } from './rooms'
 import { useSession } from './session'
 import { useTimelineCache } from './timelineCache'
 
-/** Messages a page of history. */
+/** Messages of the page that a room opens with, and of those one scrolls to. */
 const pageSize = 50
+const nextSize = 100
 
 /** The view of one room for a page; reactive. */
 export interface RoomView {
@@ -191,7 +192,7 @@ export const useTimelines = defineStore('timelines', () => {
     if (!room || !first || room.loadingBefore || !room.timeline.hasMoreBefore) return
     room.loadingBefore = true
     try {
-      await fetchPage(roomId, room, { before: first.seq }, (page) => { room.timeline = addBefore(room.timeline, page) })
+      await fetchPage(roomId, room, { before: first.seq, limit: nextSize }, (page) => { room.timeline = addBefore(room.timeline, page) })
     } finally {
       room.loadingBefore = false
     }
@@ -203,7 +204,7 @@ export const useTimelines = defineStore('timelines', () => {
     room.loadingAfter = true
     const after = room.timeline.messages.at(-1)?.seq ?? 0
     try {
-      await fetchPage(roomId, room, { after }, (page) => { room.timeline = addAfter(room.timeline, page) })
+      await fetchPage(roomId, room, { after, limit: nextSize }, (page) => { room.timeline = addAfter(room.timeline, page) })
     } finally {
       room.loadingAfter = false
     }
@@ -247,15 +248,9 @@ export const useTimelines = defineStore('timelines', () => {
     settle(await routes.removeMessage(message.roomId, message.messageId))
   }
 
-  /** Adds one's reaction, or takes it back if it is there. */
-  async function toggleReaction(message: Message, emoji: string): Promise<void> {
-    const on = !message.reactions?.[emoji]?.includes(session.userId)
-    settle(await routes.react(message.roomId, message.messageId, emoji, on))
-  }
-
   /** Shows the result of one's own change at once; its frame comes too, and finds it done. */
-  function settle(message: Message | undefined): void {
-    const room = message && held.get(message.roomId)
+  function settle(message: Message): void {
+    const room = held.get(message.roomId)
     if (room) room.timeline = applyFrame(room.timeline, { type: 'messageUpdated', data: { message } })
   }
 
@@ -433,7 +428,7 @@ export const useTimelines = defineStore('timelines', () => {
   }
 
   return {
-    view, open, close, loadBefore, loadAfter, jumpToPresent, reveal, find, lastOwn, edit, remove, toggleReaction,
+    view, open, close, loadBefore, loadAfter, jumpToPresent, reveal, find, lastOwn, edit, remove,
     takeOwn, begin, take, loadOpened, syncAll, checkHeads, countAfter, forget, flush: cache.flush, reset,
   }
 })
