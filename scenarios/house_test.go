@@ -195,9 +195,9 @@ func (p *person) listen(t *testing.T, change ...func(*client.StreamOptions)) *ea
 	return e
 }
 
-// from starts a stream where another ended.
+// from starts a stream where another ended; rooms that came since are told from their beginning.
 func from(positions map[string]int64) func(*client.StreamOptions) {
-	return func(o *client.StreamOptions) { o.From = positions }
+	return func(o *client.StreamOptions) { o.From, o.All = positions, true }
 }
 
 func (e *ear) hear(ev client.Event) error {
@@ -275,13 +275,17 @@ func (e *ear) orderly(t *testing.T, room string, from, to int64) {
 // describe writes events for people.
 func describe(events []client.Event) string {
 	var b strings.Builder
+	if n := len(events) - 40; n > 0 {
+		fmt.Fprintf(&b, "  (%d before)\n", n)
+		events = events[n:]
+	}
 	for _, e := range events {
 		fmt.Fprintf(&b, "  %s %d ", e.RoomID, e.Seq)
 		switch {
 		case e.NewMessage != nil:
-			fmt.Fprintf(&b, "%s says %q", e.NewMessage.Username, e.NewMessage.Content)
+			fmt.Fprintf(&b, "%s says %.40q", e.NewMessage.Username, e.NewMessage.Content)
 		case e.Updated != nil:
-			fmt.Fprintf(&b, "changed to %q", e.Updated.Content)
+			fmt.Fprintf(&b, "changed to %.40q", e.Updated.Content)
 		case e.Room != nil:
 			fmt.Fprintf(&b, "%s %+v", e.Room.Change, e.Room.Membership)
 		case e.Presence != nil:

@@ -43,7 +43,9 @@ func TestTwoPeopleTalk(t *testing.T) {
 	if err := bobHears.Typing(t.Context(), garden); err != nil {
 		t.Fatal(err)
 	}
-	annHears.await(t, "typing", func(e client.Event) bool { return e.Typing != nil && e.Typing.UserID == bob.UserID && e.RoomID == garden })
+	annHears.await(t, "typing", func(e client.Event) bool {
+		return e.Typing != nil && e.Typing.UserID == bob.UserID && e.RoomID == garden
+	})
 
 	eveHears.awaitMessage(t, ann.say(t, lobby[0].RoomID, "all hear this")) // the fence
 	eveHears.never(t, "what is not hers", func(e client.Event) bool { return e.RoomID != "" && e.RoomID != lobby[0].RoomID })
