@@ -1,0 +1,40 @@
+import { defineConfig, type PlaywrightTestConfig } from '@playwright/test'
+
+/** The stories that are told on a phone as well. */
+const onPhone = /(first-run|conversation|direct|network|accessibility|phone)\.spec\.ts/
+
+/** Debian's Chromium, never one from the network. */
+const chromium = process.env.CHROMIUM ?? '/usr/bin/chromium'
+
+/** How every browser starts; shared with the screenshots. */
+export const use: PlaywrightTestConfig['use'] = {
+  browserName: 'chromium',
+  locale: 'en-GB',
+  timezoneId: 'Europe/Berlin',
+  launchOptions: {
+    executablePath: chromium,
+    args: [
+      '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+      '--disable-component-update', '--disable-sync',
+    ],
+  },
+}
+
+export const desktop = { viewport: { width: 1280, height: 800 } }
+export const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 }
+
+export default defineConfig({
+  testDir: '.',
+  outputDir: '../test-results',
+  fullyParallel: true,
+  workers: 2,
+  timeout: 60_000,
+  expect: { timeout: 10_000 },
+  forbidOnly: !!process.env.CI,
+  reporter: [['list'], ...(process.env.PLAYWRIGHT_JSON_OUTPUT_FILE ? [['json'] as const] : [])],
+  use: { ...use, trace: 'retain-on-failure', screenshot: 'only-on-failure' },
+  projects: [
+    { name: 'desktop', use: desktop, testIgnore: /phone\.spec\.ts/ },
+    { name: 'phone', use: phone, testMatch: onPhone },
+  ],
+})
