@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"gocloud.dev/blob"
-	"gocloud.dev/blob/fileblob"
 	"gocloud.dev/gcerrors"
 
 	"parley/chat"
@@ -29,15 +28,6 @@ type Avatars struct {
 // The bucket stays the caller's to close.
 func NewAvatars(bucket *blob.Bucket, maxBytes int64) *Avatars {
 	return &Avatars{bucket: bucket, maxBytes: maxBytes, slots: make(chan struct{}, parallel)}
-}
-
-// OpenDir opens a folder as a bucket, and makes it if it is missing. Files appear whole or not at all.
-func OpenDir(dir string) (*blob.Bucket, error) {
-	b, err := fileblob.OpenBucket(dir, &fileblob.Options{CreateDir: true, NoTempDir: true, Metadata: fileblob.MetadataDontWrite})
-	if err != nil {
-		return nil, fmt.Errorf("open the folder of files: %w", err)
-	}
-	return b, nil
 }
 
 // MaxBytes is the largest upload that Put takes.

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"gocloud.dev/blob/fileblob"
 	"gocloud.dev/blob/memblob"
 
 	"parley/chat"
@@ -35,7 +36,7 @@ var (
 	yellow = color.RGBA{R: 220, G: 200, A: 255}
 )
 
-// quarters paints a picture whose centre square has the colours red, green over blue, yellow, with black at both ends.
+// quarters paints a picture whose center square has the colors red, green over blue, yellow, with black at both ends.
 func quarters(w, h int) *image.RGBA {
 	img := image.NewRGBA(image.Rect(0, 0, w, h))
 	side := min(w, h)
@@ -52,7 +53,7 @@ func quarters(w, h int) *image.RGBA {
 	return img
 }
 
-// corners names the colours of a decoded square in reading order.
+// corners names the colors of a decoded square in reading order.
 func corners(t *testing.T, encoded []byte) string {
 	t.Helper()
 	img, _, err := image.Decode(bytes.NewReader(encoded))
@@ -144,8 +145,8 @@ func withEXIF(jpegData []byte, orientation uint16) []byte {
 const tinyWebP = "RIFF\x1a\x00\x00\x00WEBPVP8L\x0d\x00\x00\x00\x2f\x00\x00\x00\x10\x07\x10\x11\x11\x88\x88\xfe\x07\x00"
 
 func TestPutMakesOneSquareOfEveryFormat(t *testing.T) {
-	clear := quarters(40, 40)
-	clear.Set(0, 0, color.RGBA{})
+	seeThrough := quarters(40, 40)
+	seeThrough.Set(0, 0, color.RGBA{})
 	for name, test := range map[string]struct {
 		upload    []byte
 		mediaType string
@@ -156,7 +157,7 @@ func TestPutMakesOneSquareOfEveryFormat(t *testing.T) {
 		"tall, odd":      {asJPEG(t, quarters(301, 777)), "image/jpeg", "rgby"},
 		"small":          {asPNG(t, quarters(16, 16)), "image/jpeg", "rgby"},
 		"png":            {asPNG(t, quarters(300, 300)), "image/jpeg", "rgby"},
-		"transparent":    {asPNG(t, clear), "image/png", "rgby"},
+		"transparent":    {asPNG(t, seeThrough), "image/png", "rgby"},
 		"first of a gif": {asGIF(t, quarters(64, 64), image.NewRGBA(image.Rect(0, 0, 64, 64))), "image/jpeg", "rgby"},
 		"webp":           {[]byte(tinyWebP), "image/png", "????"},
 		"mirrored":       {withEXIF(asJPEG(t, quarters(400, 400)), 2), "image/jpeg", "gryb"},
@@ -261,7 +262,7 @@ func TestNamesFollowPersonAndContent(t *testing.T) {
 }
 
 func TestNamesAreNotPaths(t *testing.T) {
-	bucket, err := files.OpenDir(t.TempDir() + "/files")
+	bucket, err := fileblob.OpenBucket(t.TempDir(), &fileblob.Options{NoTempDir: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ func codecOf(mediaType string) (codec, bool) {
 	return codec{}, false
 }
 
-// square turns an uploaded picture into an avatar: its centre as an upright square of AvatarSide pixels, as a JPEG, or as
+// square turns an uploaded picture into an avatar: its center as an upright square of AvatarSide pixels, as a JPEG, or as
 // a PNG when it is transparent anywhere. Nothing of the upload but its pixels survives. Its size is checked before it is
 // decoded. The extension names the format of the result.
 func square(upload []byte) (encoded []byte, extension string, err error) {
@@ -75,7 +75,7 @@ func broken(cause error) error {
 	return &chat.Error{Code: chat.InvalidRequest, Message: "The picture cannot be read; it may be damaged.", Cause: cause}
 }
 
-// scale returns the centre square of img in AvatarSide pixels.
+// scale returns the center square of img in AvatarSide pixels.
 func scale(img image.Image) *image.RGBA {
 	b := img.Bounds()
 	side := min(b.Dx(), b.Dy())

@@ -150,9 +150,9 @@ func TestSessionsAndPassword(t *testing.T) {
 		}
 	}
 	s.api(second, "GET", "/me", nil, 401)
-	s.api(ada, "PUT", "/me/password", obj{"currentPassword": "wrong", "newPassword": "orbit-walnut-93-harbour"}, 400)
+	s.api(ada, "PUT", "/me/password", obj{"currentPassword": "wrong", "newPassword": "orbit-walnut-93-lantern"}, 400)
 	s.api(ada, "PUT", "/me/password", obj{"currentPassword": password, "newPassword": "password"}, 400)
-	s.api(ada, "PUT", "/me/password", obj{"currentPassword": password, "newPassword": "orbit-walnut-93-harbour"}, 204)
+	s.api(ada, "PUT", "/me/password", obj{"currentPassword": password, "newPassword": "orbit-walnut-93-lantern"}, 204)
 	s.api(third, "GET", "/me", nil, 401)
 	s.api(ada, "DELETE", "/sessions", nil, 204)
 	s.api(ada, "GET", "/me", nil, 401)

@@ -33,9 +33,14 @@ func (a *api) apiHandler(mux *http.ServeMux) http.Handler {
 // probe is a response of which only the headers are wanted.
 type probe http.Header
 
-func (p probe) Header() http.Header         { return http.Header(p) }
+// Header implements http.ResponseWriter.
+func (p probe) Header() http.Header { return http.Header(p) }
+
+// Write implements http.ResponseWriter.
 func (p probe) Write(b []byte) (int, error) { return len(b), nil }
-func (p probe) WriteHeader(int)             {}
+
+// WriteHeader implements http.ResponseWriter.
+func (p probe) WriteHeader(int) {}
 
 // withSocket serves GET /ws as it comes: an upgrade takes the connection over, so nothing may wrap its writer. The rest
 // goes to next.

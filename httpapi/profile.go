@@ -47,7 +47,7 @@ func (a *api) profileRoutes() {
 	handle(a, route{id: "getMe", method: http.MethodGet, path: "/me", tag: "profile", summary: "Oneself"}, a.getMe)
 	handle(a, route{id: "updateMe", method: http.MethodPatch, path: "/me", tag: "profile", summary: "Change one's profile", access: counted}, a.updateMe)
 	handle(a, route{id: "setAvatar", method: http.MethodPut, path: "/me/avatar", tag: "profile", summary: "Set one's picture",
-		about:   "The body is a JPEG, PNG, GIF or WebP file. Its centre is kept as a square; nothing but pixels survives.",
+		about:   "The body is a JPEG, PNG, GIF or WebP file. Its center is kept as a square; nothing but pixels survives.",
 		maxBody: a.Avatars.MaxBytes() + 1}, a.setAvatar)
 	handle(a, route{id: "deleteAvatar", method: http.MethodDelete, path: "/me/avatar", tag: "profile", summary: "Remove one's picture"}, a.deleteAvatar)
 	handle(a, route{id: "setPassword", method: http.MethodPut, path: "/me/password", tag: "profile", summary: "Change one's password",
