@@ -7,12 +7,12 @@ import type { DayRow, MessageRow, NewRow, NoticeRow, Row } from '@/timeline/type
 export interface ListItem {
   key: string
   lead: (DayRow | NewRow)[]
-  row: MessageRow | NoticeRow | { kind: 'beginning' }
+  row: MessageRow | NoticeRow | { kind: 'beginning'; key: string }
 }
 
 /** Gathers rows into items; `atBeginning` puts the beginning of the room before them. */
 export function listItems(rows: readonly Row[], atBeginning: boolean): ListItem[] {
-  const items: ListItem[] = atBeginning ? [{ key: 'beginning', lead: [], row: { kind: 'beginning' } }] : []
+  const items: ListItem[] = atBeginning ? [{ key: 'beginning', lead: [], row: { kind: 'beginning', key: 'beginning' } }] : []
   let lead: ListItem['lead'] = []
   for (const row of rows) {
     if (row.kind === 'day' || row.kind === 'new') {

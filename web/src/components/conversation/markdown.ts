@@ -20,6 +20,8 @@ export function makeRender(): Render {
 
   const purify = DOMPurify(window)
   purify.addHook('afterSanitizeAttributes', (node) => {
+    // A wide block scrolls; the keyboard must be able to reach it.
+    if (node.nodeName === 'PRE') node.setAttribute('tabindex', '0')
     if (node.nodeName !== 'A') return
     node.setAttribute('target', '_blank')
     node.setAttribute('rel', 'noopener noreferrer nofollow')

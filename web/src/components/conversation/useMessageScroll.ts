@@ -44,8 +44,10 @@ export function useMessageScroll(scroller: Ref<HTMLElement | undefined>, source:
   const total = computed(() => virtualizer.value.getTotalSize())
   const atEnd = ref(true)
   const ready = ref(false)
-  /** True while the list itself scrolls to a row. */
-  let moving = false
+  /** Counts scrolls by the list itself while one is under way, else 0. */
+  let moves = 0
+  /** True once the person scrolled; until then the list may still move to an anchor that comes late. */
+  let touched = false
   /** What is kept in place; null at the end, which is followed instead. */
   let held: Held | null = null
 
@@ -57,18 +59,28 @@ export function useMessageScroll(scroller: Ref<HTMLElement | undefined>, source:
   async function scrollToKey(key: string, align: 'start' | 'center' | 'auto'): Promise<void> {
     const index = indexOfKey(list.value, key)
     if (index < 0) return
-    moving = true
-    held = null
-    virtualizer.value.scrollToIndex(index, { align })
-    await frame()
-    await frame()
-    moving = false
-    scrolled()
+    await move(() => virtualizer.value.scrollToIndex(index, { align }))
   }
 
-  function scrollToEnd(): void {
+  async function scrollToEnd(): Promise<void> {
+    await move(() => virtualizer.value.scrollToEnd())
+  }
+
+  /** Scrolls, and waits until rows that were measured on the way no longer change where that is. */
+  async function move(scroll: () => void): Promise<void> {
+    const turn = ++moves
     held = null
-    virtualizer.value.scrollToEnd()
+    scroll()
+    let before = ''
+    for (let steady = 0, i = 0; steady < 3 && i < 40 && turn === moves; i++) {
+      await frame()
+      const now = `${scroller.value?.scrollTop} ${scroller.value?.scrollHeight}`
+      steady = now === before ? steady + 1 : 0
+      before = now
+    }
+    if (turn !== moves) return
+    moves = 0
+    scrolled()
   }
 
   async function begin(): Promise<void> {
@@ -76,10 +88,9 @@ export function useMessageScroll(scroller: Ref<HTMLElement | undefined>, source:
     await nextTick()
     const anchor = source.anchorKey()
     if (anchor) await scrollToKey(anchor, 'start')
-    else scrollToEnd()
-    await frame()
+    else await scrollToEnd()
     ready.value = true
-    look()
+    scrolled()
   }
 
   /** Looks at what is on screen: asks for pages near an edge, tells what was read. */
@@ -112,7 +123,7 @@ export function useMessageScroll(scroller: Ref<HTMLElement | undefined>, source:
   }
   function scrolled(): void {
     look()
-    held = ready.value && !moving && !atEnd.value ? hold(scroller.value) : null
+    held = ready.value && moves === 0 && !atEnd.value ? hold(scroller.value) : null
   }
   watch(list, async () => {
     await begin()
@@ -123,16 +134,22 @@ export function useMessageScroll(scroller: Ref<HTMLElement | undefined>, source:
   }, { flush: 'post' })
   watch([total, () => items.value[0]?.start], keepPlace, { flush: 'post' })
   watch(() => [source.loadingBefore(), source.loadingAfter()], look, { flush: 'post' })
+  /* The virtualizer may hear of a scroll after us: what it then shows is what to look at. */
+  watch(() => [items.value[0]?.index, items.value.at(-1)?.index], look, { flush: 'post' })
+  watch(source.anchorKey, (key) => {
+    if (key && !touched) void scrollToKey(key, 'start')
+  }, { flush: 'post' })
   useEventListener(window, 'focus', look)
   /* A taller composer or keyboard takes from the list; who was at the end stays there. */
   const resized = new ResizeObserver(() => {
-    if (ready.value && atEnd.value) scrollToEnd()
+    if (ready.value && atEnd.value) void scrollToEnd()
     look()
   })
   onMounted(() => {
     if (scroller.value) {
       resized.observe(scroller.value)
       scroller.value.addEventListener('scroll', scrolled, { passive: true })
+      for (const sign of ['wheel', 'touchmove', 'keydown', 'pointerdown']) scroller.value.addEventListener(sign, () => { touched = true }, { passive: true })
     }
     void begin()
   })
