@@ -177,7 +177,8 @@ func FuzzVerify(f *testing.F) {
 	f.Add(`{"payload":"e30","protected":"e30","signature":""}`)
 	f.Fuzz(func(t *testing.T, s string) {
 		p, err := l.Verify(s)
-		if err == nil && s != token {
+		// base64 has several forms of one text, so other strings may be the same token; none may be another.
+		if err == nil && (p.UserID != "u" || p.SessionID != "s" || p.Admin) {
 			t.Fatalf("%q passes as %+v", s, p)
 		}
 		if err != nil && chat.CodeOf(err) != chat.Unauthenticated {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/alexedwards/argon2id"
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"parley/chat"
 	"parley/limit"
@@ -23,10 +24,11 @@ import (
 const goodPassword = "kiesel-harfe-nebel"
 
 // clock is a clock that tests move.
-type clock struct{ ms atomic.Int64 }
+type clock struct{ ms, lag atomic.Int64 }
 
 func (c *clock) now() time.Time          { return time.UnixMilli(c.ms.Load()) }
 func (c *clock) advance(d time.Duration) { c.ms.Add(d.Milliseconds()) }
+func (c *clock) lagging() time.Time      { return time.UnixMilli(c.ms.Load() - c.lag.Load()) }
 
 // edge is a Deliverer without connections that notes which ones it was told to end.
 type edge struct {
@@ -91,7 +93,7 @@ func open(t *testing.T, change ...func(*Config)) *house {
 	t.Helper()
 	h := &house{t: t, ctx: t.Context(), clock: &clock{}, edge: &edge{}, hashes: &atomic.Int64{}, logged: &lockedBuffer{}}
 	h.clock.ms.Store(time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC).UnixMilli())
-	db, err := pebble.Open(pebble.Options{Dir: t.TempDir(), Schemas: store.Schemas(), Now: h.clock.now})
+	db, err := pebble.Open(pebble.Options{Dir: "data", FS: vfs.NewMem(), Schemas: store.Schemas(), Now: h.clock.lagging})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +103,7 @@ func open(t *testing.T, change ...func(*Config)) *house {
 		}
 	})
 	logger := slog.New(slog.NewTextHandler(h.logged, nil))
-	h.store = store.New(db, h.clock.now)
+	h.store = store.New(db, h.clock.lagging)
 	limiter := limit.New(limit.Config{Now: h.clock.now})
 	h.rooms = chat.New(chat.Config{Log: h.store, Rooms: h.store, Markers: h.store, Users: h.store, Seen: h.store, Deliverer: h.edge,
 		Limiter: limiter, Names: names.Precis{}, Now: h.clock.now, Logger: logger})

@@ -21,12 +21,11 @@ import (
 )
 
 // Lives of signing keys. A new key is published before it signs, so that every process that shares the store knows it
-// by then, and stays until no token that it signed is valid.
+// by then. It stays until its successor is followed in turn: by then its last token is long over.
 const (
 	keyFor      = 30 * 24 * time.Hour // a key signs for that long
 	reloadEvery = time.Minute
 	keyRipens   = 10 * time.Minute // a key that is not the only one signs from this age on
-	keyLingers  = time.Hour        // beyond the life of tokens: for clocks and processes that lag
 )
 
 // ring holds the keys of one moment. It never changes.
@@ -56,16 +55,15 @@ func (l *Local) loadKeys(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		n := obsolete(keys, now)
-		drop := make([]string, n)
-		for i := range n {
-			drop[i] = keys[i].KeyID
+		var drop []string
+		for len(keys) > 1 {
+			drop, keys = append(drop, keys[0].KeyID), keys[1:]
 		}
 		if err := l.store.AddKey(ctx, k, drop...); err != nil {
 			return fmt.Errorf("add a signing key: %w", err)
 		}
-		l.log.InfoContext(ctx, "new signing key", "keyId", k.KeyID, "dropped", n)
-		keys = append(keys[n:], k)
+		l.log.InfoContext(ctx, "new signing key", "keyId", k.KeyID, "dropped", len(drop))
+		keys = append(keys, k)
 	}
 	r, err := newRing(keys, now)
 	if err != nil {
@@ -76,16 +74,6 @@ func (l *Local) loadKeys(ctx context.Context) error {
 }
 
 func age(k chat.SigningKey, now time.Time) time.Duration { return now.Sub(time.UnixMilli(k.CreatedAt)) }
-
-// obsolete is how many of the oldest keys have a successor that has been signing so long that their last token is over.
-func obsolete(keys []chat.SigningKey, now time.Time) int {
-	for n := len(keys) - 1; n > 0; n-- {
-		if age(keys[n], now) >= keyRipens+AccessFor+keyLingers {
-			return n
-		}
-	}
-	return 0
-}
 
 // signing is the key that signs: the newest that is ripe, or the oldest; every process chooses the same.
 func signing(keys []chat.SigningKey, now time.Time) int {

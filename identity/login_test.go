@@ -100,6 +100,20 @@ func TestFailuresAreLimitedByAccount(t *testing.T) {
 	}
 }
 
+func TestDisabledPeopleAreCountedAsFailures(t *testing.T) {
+	h := open(t)
+	h.register("anna")
+	if err := h.Disable(h.ctx, "anna"); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 10 {
+		_, err := h.Login(h.ctx, Credentials{"anna", goodPassword}, Device{})
+		wantCode(t, err, chat.Unauthenticated, "try %d", i)
+	}
+	_, err := h.Login(h.ctx, Credentials{"anna", goodPassword}, Device{})
+	wantCode(t, err, chat.RateLimited, "11th")
+}
+
 func TestFailuresAreLimitedByAddress(t *testing.T) {
 	h := open(t)
 	h.register("anna")

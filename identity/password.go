@@ -87,10 +87,9 @@ func (p *passwords) hash(ctx context.Context, password string) (h string, err er
 	return h, err
 }
 
-// matches compares a password with a hash; an empty hash matches nothing and costs the same.
+// matches compares a password with a hash. What cannot be a password, and an empty hash, match nothing at the same cost.
 func (p *passwords) matches(ctx context.Context, password, hash string) (ok bool, err error) {
-	password, bad := parsePassword(password)
-	never := bad != nil || hash == ""
+	password, _ = parsePassword(password) // empty if it cannot be one, and no hash is of that
 	if hash == "" {
 		hash = p.unknown
 	}
@@ -98,10 +97,7 @@ func (p *passwords) matches(ctx context.Context, password, hash string) (ok bool
 		ok, err = p.compare(password, hash)
 		return err
 	})
-	if err != nil {
-		return false, err
-	}
-	return ok && !never, nil
+	return ok, err
 }
 
 // strong refuses passwords that are easy to guess, for one who knows what about the person and the server is public.

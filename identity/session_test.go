@@ -164,3 +164,41 @@ func TestNoTicketOutlivesItsSession(t *testing.T) {
 		wantCode(t, err, chat.Unauthenticated, "%s: ticket issued after", name)
 	}
 }
+
+// An engine may remove what has expired days late.
+func TestExpiryDoesNotWaitForTheStore(t *testing.T) {
+	h := open(t)
+	u := h.register("anna")
+	g := h.login("anna")
+	p := h.principal(g)
+	k, err := h.IssueTicket(h.ctx, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i, err := h.CreateInvite(h.ctx, p, NewInvite{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pass := func(d time.Duration) {
+		h.clock.advance(d)
+		h.clock.lag.Add(d.Milliseconds())
+	}
+	pass(TicketFor)
+	_, err = h.RedeemTicket(h.ctx, k.Ticket)
+	wantCode(t, err, chat.Unauthenticated, "ticket")
+	pass(DefaultInviteFor)
+	_, err = h.invited("berta", i.Token)
+	wantCode(t, err, chat.NotFound, "invitation")
+	if mine, err := h.Invites(h.ctx, u.UserID); err != nil || len(mine) != 0 {
+		t.Fatalf("invitations %+v, %v", mine, err)
+	}
+	pass(RefreshFor)
+	if _, err := h.store.Session(h.ctx, u.UserID, p.SessionID); err != nil {
+		t.Fatalf("the store does not lag: %v", err)
+	}
+	_, err = h.Refresh(h.ctx, g.RefreshToken, Device{})
+	wantCode(t, err, chat.Unauthenticated, "session")
+	if all, err := h.Sessions(h.ctx, u.UserID); err != nil || len(all) != 0 {
+		t.Fatalf("sessions %+v, %v", all, err)
+	}
+}
