@@ -13,7 +13,7 @@ import (
 // The codecs turn nouns into items whose attributes a person can read in a table's console. What is empty is left out.
 
 func messageItem(m *chat.Message) table.Item {
-	a := make([]table.Attr, 0, 16)
+	a := make([]table.Attr, 0, 8) // as many as most messages have
 	a = append(a, table.S("messageId", m.MessageID), table.S("userId", m.UserID), table.S("username", m.Username),
 		table.S("content", m.Content), table.N("createdAt", m.CreatedAt), table.S("clientMessageId", m.ClientMessageID),
 		table.N("ordinal", m.Ordinal))
