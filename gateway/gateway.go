@@ -92,6 +92,8 @@ type Gateway struct {
 	slots  chan struct{}  // one for each request being served
 	tasks  sync.WaitGroup // goroutines of connections
 
+	scratch sync.Pool // of *[]byte, for the joined writes of streams
+
 	lastID   atomic.Uint64
 	inFlight atomic.Int64  // messages submitted and connections at work
 	slow     atomic.Uint64 // connections closed as too slow
@@ -111,6 +113,10 @@ func New(c Config) (*Gateway, error) {
 		began: time.Now(), conns: make(map[*conn]struct{}),
 	}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
+	g.scratch.New = func() any {
+		b := make([]byte, 0, 4*streamBuffer)
+		return &b
+	}
 	g.slots = make(chan struct{}, g.limits.Requests)
 	if c.Goroutines {
 		return g, nil

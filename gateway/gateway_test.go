@@ -122,7 +122,7 @@ func TestWhoMayConnect(t *testing.T) {
 		"not the version": {"?ticket=ok-g", http.Header{"Sec-WebSocket-Version": {"12"}}, 0, 426},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ws, resp, err := dial(c.query, c.header)
+			ws, resp, err := dial(c.query, c.header) //nolint:bodyclose // the library does
 			if resp.StatusCode != c.status {
 				t.Fatalf("status %d, want %d (%v)", resp.StatusCode, c.status, err)
 			}
@@ -162,7 +162,7 @@ func TestStoreThatFailsAtOpening(t *testing.T) {
 	h.join("r1", "ada")
 	h.loading = make(chan chan error)
 	go func() { (<-h.loading) <- chat.Errorf(chat.Unavailable, "no") }()
-	_, resp, err := websocket.Dial(context.Background(), h.server.URL+"/ws?ticket=ok-ada", nil)
+	_, resp, err := websocket.Dial(context.Background(), h.server.URL+"/ws?ticket=ok-ada", nil) //nolint:bodyclose // the library does
 	if err == nil || resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
 		t.Fatalf("%v, %v", resp, err)
 	}

@@ -275,7 +275,7 @@ func (h *house) dial(t testing.TB, token string) *client {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	ws, _, err := websocket.Dial(ctx, h.server.URL+"/ws", &websocket.DialOptions{
+	ws, _, err := websocket.Dial(ctx, h.server.URL+"/ws", &websocket.DialOptions{ //nolint:bodyclose // the library does
 		HTTPClient: h.server.Client(), HTTPHeader: http.Header{"Authorization": {"Bearer ok-" + token}}, Subprotocols: []string{"other", "parley.v1"},
 	})
 	if err != nil {

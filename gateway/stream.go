@@ -95,9 +95,10 @@ func (s *stream) read() {
 }
 
 func (s *stream) flush() {
-	scratch := make([]byte, 0, 4*streamBuffer)
+	scratch := s.c.g.scratch.Get().(*[]byte) //nolint:forcetypeassert // nothing else is in it
+	defer s.c.g.scratch.Put(scratch)
 	for {
-		err := s.c.flush(scratch, s.send)
+		err := s.c.flush(*scratch, s.send)
 		s.c.mu.Lock()
 		if err != nil || s.c.out.empty() {
 			s.flushing = false

@@ -86,7 +86,7 @@ func appendRoomSync(dst []byte, r *chat.RoomSync, limit int, force bool) (_ []by
 	for i := range r.Events {
 		was := len(dst)
 		dst = AppendEvent(comma(dst, i), &r.Events[i])
-		if len(dst)+len(moreTail) > limit && !(force && i == 0) {
+		if len(dst)+len(moreTail) > limit && (!force || i > 0) {
 			dst, more = dst[:was], true
 			break
 		}

@@ -334,26 +334,26 @@ func (s *scanner) digits() int {
 // skip consumes any value.
 func (s *scanner) skip() {
 	var l list
-	switch c := s.peek(); {
-	case c == '{':
+	switch s.peek() {
+	case '{':
 		for ok := s.open('{'); ok; {
 			if _, ok = s.key(&l); ok {
 				s.skip()
 			}
 		}
-	case c == '[':
+	case '[':
 		for ok := s.open('['); ok; {
 			if ok = s.next(&l, ']'); ok {
 				s.skip()
 			}
 		}
-	case c == '"':
+	case '"':
 		s.text()
-	case c == 't':
+	case 't':
 		s.literal("true")
-	case c == 'f':
+	case 'f':
 		s.literal("false")
-	case c == 'n':
+	case 'n':
 		s.literal("null")
 	default:
 		s.number()
