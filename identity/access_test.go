@@ -43,7 +43,7 @@ func TestKeySetVerifiesAccessTokens(t *testing.T) {
 	if _, leaked := raw.Keys[0]["d"]; leaked || !set.Keys[0].IsPublic() || !set.Keys[0].Valid() {
 		t.Fatal("the set is not of public keys")
 	}
-	object, err := jose.ParseSigned(g.AccessToken, []jose.SignatureAlgorithm{jose.EdDSA})
+	object, err := jose.ParseSignedCompact(g.AccessToken, []jose.SignatureAlgorithm{jose.EdDSA})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestForeignTokensAreRefused(t *testing.T) {
 		return claims{Claims: jwt.Claims{Issuer: "parley", Subject: u.UserID, Audience: jwt.Audience{audience},
 			IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(time.Minute))}, SessionID: "S"}
 	}
-	make := func(alg jose.SignatureAlgorithm, key any, typ jose.ContentType, change func(*claims)) string {
+	token := func(alg jose.SignatureAlgorithm, key any, typ jose.ContentType, change func(*claims)) string {
 		c := sound()
 		if change != nil {
 			change(&c)
@@ -92,31 +92,31 @@ func TestForeignTokensAreRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		token, err := jwt.Signed(s).Claims(c).Serialize()
+		text, err := jwt.Signed(s).Claims(c).Serialize()
 		if err != nil {
 			t.Fatal(err)
 		}
-		return token
+		return text
 	}
-	if _, err := h.Verify(make(jose.EdDSA, ours, tokenType, nil)); err != nil {
+	if _, err := h.Verify(token(jose.EdDSA, ours, tokenType, nil)); err != nil {
 		t.Fatalf("the sound one: %v", err)
 	}
 	public := []byte(ours.Public().Key.(ed25519.PublicKey))
 	parts := strings.Split(g.AccessToken, ".")
 	b64 := base64.RawURLEncoding.EncodeToString
-	for name, token := range map[string]string{
-		"another key under our id":  make(jose.EdDSA, jose.JSONWebKey{Key: theirs, KeyID: ours.KeyID}, tokenType, nil),
-		"a key that we do not know": make(jose.EdDSA, jose.JSONWebKey{Key: theirs, KeyID: "x"}, tokenType, nil),
-		"no key id":                 make(jose.EdDSA, theirs, tokenType, nil),
-		"public key as HMAC secret": make(jose.HS256, jose.JSONWebKey{Key: public, KeyID: ours.KeyID}, tokenType, nil),
-		"another type":              make(jose.EdDSA, ours, "JWT", nil),
-		"another issuer":            make(jose.EdDSA, ours, tokenType, func(c *claims) { c.Issuer = "evil" }),
-		"another audience":          make(jose.EdDSA, ours, tokenType, func(c *claims) { c.Audience = jwt.Audience{"x"} }),
-		"no audience":               make(jose.EdDSA, ours, tokenType, func(c *claims) { c.Audience = nil }),
-		"no end":                    make(jose.EdDSA, ours, tokenType, func(c *claims) { c.Expiry = nil }),
-		"no subject":                make(jose.EdDSA, ours, tokenType, func(c *claims) { c.Subject = "" }),
-		"no session":                make(jose.EdDSA, ours, tokenType, func(c *claims) { c.SessionID = "" }),
-		"from the future":           make(jose.EdDSA, ours, tokenType, func(c *claims) { c.IssuedAt = jwt.NewNumericDate(now.Add(time.Hour)) }),
+	for name, text := range map[string]string{
+		"another key under our id":  token(jose.EdDSA, jose.JSONWebKey{Key: theirs, KeyID: ours.KeyID}, tokenType, nil),
+		"a key that we do not know": token(jose.EdDSA, jose.JSONWebKey{Key: theirs, KeyID: "x"}, tokenType, nil),
+		"no key id":                 token(jose.EdDSA, theirs, tokenType, nil),
+		"public key as HMAC secret": token(jose.HS256, jose.JSONWebKey{Key: public, KeyID: ours.KeyID}, tokenType, nil),
+		"another type":              token(jose.EdDSA, ours, "JWT", nil),
+		"another issuer":            token(jose.EdDSA, ours, tokenType, func(c *claims) { c.Issuer = "evil" }),
+		"another audience":          token(jose.EdDSA, ours, tokenType, func(c *claims) { c.Audience = jwt.Audience{"x"} }),
+		"no audience":               token(jose.EdDSA, ours, tokenType, func(c *claims) { c.Audience = nil }),
+		"no end":                    token(jose.EdDSA, ours, tokenType, func(c *claims) { c.Expiry = nil }),
+		"no subject":                token(jose.EdDSA, ours, tokenType, func(c *claims) { c.Subject = "" }),
+		"no session":                token(jose.EdDSA, ours, tokenType, func(c *claims) { c.SessionID = "" }),
+		"from the future":           token(jose.EdDSA, ours, tokenType, func(c *claims) { c.IssuedAt = jwt.NewNumericDate(now.Add(time.Hour)) }),
 		"algorithm none":            b64([]byte(`{"alg":"none","typ":"at+jwt","kid":"`+ours.KeyID+`"}`)) + "." + parts[1] + ".",
 		"other claims":              parts[0] + "." + b64([]byte(`{"sub":"x","sid":"y","iss":"parley","aud":"parley","exp":99999999999}`)) + "." + parts[2],
 		"no signature":              parts[0] + "." + parts[1] + ".",
@@ -124,7 +124,7 @@ func TestForeignTokensAreRefused(t *testing.T) {
 		"empty":                     "",
 		"long":                      strings.Repeat("a", 1<<20),
 	} {
-		if p, err := h.Verify(token); chat.CodeOf(err) != chat.Unauthenticated {
+		if p, err := h.Verify(text); chat.CodeOf(err) != chat.Unauthenticated {
 			t.Errorf("%s: %+v, %v", name, p, err)
 		}
 	}

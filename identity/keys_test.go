@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -29,7 +30,7 @@ func (k *keysOnly) AddKey(_ context.Context, n chat.SigningKey, drop ...string) 
 // and go over four months.
 func TestKeysRotateUnderTwoProcesses(t *testing.T) {
 	h := open(t)
-	c := Config{Store: h.store, Connections: h.edge, Now: h.clock.now}
+	c := Config{Store: h.store, Connections: h.edge, Now: h.clock.now, Logger: slog.New(slog.DiscardHandler)}
 	procs := []*Local{h.local(c), h.local(c)}
 	a := &chat.Account{User: chat.User{UserID: "u"}}
 	type issued struct {
