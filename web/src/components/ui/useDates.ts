@@ -8,7 +8,7 @@ const day = 24 * hour
 /** Dates, spans and lists in the words of the language in use. All times are epoch milliseconds. */
 export function useDates() {
   const { t, locale: language } = useI18n()
-  const formats = computed(() => makeFormats(regional(language.value)))
+  const formats = computed(() => formatsOf(regional(language.value)))
 
   /** `09:41` */
   const time = (at: number) => formats.value.time.format(at)
@@ -57,6 +57,15 @@ function daysBetween(from: number, to: number): number {
 /** The variant of a language that the browser asks for, as 24 hours or 12 and the order of a date hang on it. */
 function regional(language: string): string {
   return navigator.languages.find((wanted) => wanted.split('-')[0] === language) ?? language
+}
+
+/** Formats are dear to make (a room list of hundreds would make thousands) and never change: one set for each locale. */
+const made = new Map<string, ReturnType<typeof makeFormats>>()
+
+function formatsOf(locale: string) {
+  const formats = made.get(locale) ?? makeFormats(locale)
+  made.set(locale, formats)
+  return formats
 }
 
 function makeFormats(locale: string) {
