@@ -147,7 +147,7 @@ func (a *api) identify(r *http.Request) request {
 	if trusted {
 		q.tls = q.tls || r.Header.Get("X-Forwarded-Proto") == "https"
 	}
-	q.device = Device{Address: address, UserAgent: userAgent(r)}
+	q.device = Device{Address: address, UserAgent: userAgent(r), Browser: q.browser}
 	return q
 }
 

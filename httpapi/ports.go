@@ -55,6 +55,7 @@ type Principal struct {
 type Device struct {
 	UserAgent string
 	Address   string // IP address
+	Browser   bool   // its tabs share one refresh token, in a cookie
 }
 
 // Registration is what a new person gives.

@@ -80,7 +80,7 @@ type Config struct {
 
 	Registration Mode             // default Closed
 	Issuer       string           // the iss of access tokens, default "parley"
-	Grace        time.Duration    // how long a replaced refresh token may come again, default 10 s, negative for never
+	Grace        time.Duration    // how long a replaced refresh token may come again from a browser, default 10 s, negative for never
 	Now          func() time.Time // default time.Now
 	Logger       *slog.Logger     // default slog.Default
 }

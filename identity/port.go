@@ -57,6 +57,7 @@ type Credentials struct {
 type Device struct {
 	UserAgent string
 	Address   string // IP address; empty means not limited by address
+	Browser   bool   // its tabs share one refresh token, in a cookie
 }
 
 // Grant is what a sign-in gives.

@@ -105,7 +105,7 @@ func (l *Local) Refresh(ctx context.Context, token string, d Device) (Grant, err
 				continue
 			}
 			return g, err
-		case same(hash, s.PreviousHash) && l.clock().Sub(millis(s.RotatedAt)) <= l.grace:
+		case d.Browser && same(hash, s.PreviousHash) && l.clock().Sub(millis(s.RotatedAt)) <= l.grace:
 			return l.repeat(&r, s, a)
 		default:
 			return Grant{}, l.reused(ctx, &s, d)

@@ -64,7 +64,7 @@ func TestRepeatWithinGrace(t *testing.T) {
 	var mu sync.Mutex
 	got := map[string]int{}
 	together(8, func(int) {
-		g, err := h.Refresh(h.ctx, g0.RefreshToken, Device{})
+		g, err := h.Refresh(h.ctx, g0.RefreshToken, Device{Browser: true})
 		if err != nil {
 			t.Error(err)
 			return
@@ -80,11 +80,11 @@ func TestRepeatWithinGrace(t *testing.T) {
 		t.Fatalf("%d different refresh tokens came of one", len(got))
 	}
 	h.clock.advance(10 * time.Second)
-	again, err := h.Refresh(h.ctx, g0.RefreshToken, Device{})
+	again, err := h.Refresh(h.ctx, g0.RefreshToken, Device{Browser: true})
 	if err != nil || got[again.RefreshToken] != 8 {
 		t.Fatalf("at the end of the grace: %v", err)
 	}
-	if _, err := h.Refresh(h.ctx, again.RefreshToken, Device{}); err != nil {
+	if _, err := h.Refresh(h.ctx, again.RefreshToken, Device{Browser: true}); err != nil {
 		t.Fatalf("the common successor: %v", err)
 	}
 	if ended := h.edge.take(); len(ended) != 0 {
@@ -94,6 +94,13 @@ func TestRepeatWithinGrace(t *testing.T) {
 
 func TestReuseEndsTheSession(t *testing.T) {
 	for name, prepare := range map[string]func(h *house, g0 Grant) (stale string, current Grant){
+		"previous, at once, by a program": func(h *house, g0 Grant) (string, Grant) {
+			g1, err := h.Refresh(h.ctx, g0.RefreshToken, Device{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return g0.RefreshToken, g1
+		},
 		"previous, after the grace": func(h *house, g0 Grant) (string, Grant) {
 			g1, err := h.Refresh(h.ctx, g0.RefreshToken, Device{})
 			if err != nil {
@@ -124,7 +131,7 @@ func TestReuseEndsTheSession(t *testing.T) {
 			sid := h.principal(g0).SessionID
 			stale, current := prepare(h, g0)
 			h.edge.take()
-			_, err := h.Refresh(h.ctx, stale, Device{Address: "203.0.113.5"})
+			_, err := h.Refresh(h.ctx, stale, Device{Address: "203.0.113.5", Browser: !strings.Contains(name, "program")})
 			wantCode(t, err, chat.Unauthenticated, "stale token")
 			if got := h.edge.take(); !slices.Equal(got, []string{u.UserID + " " + sid}) {
 				t.Fatalf("sockets ended: %v", got)
@@ -153,10 +160,10 @@ func TestGraceCanBeNone(t *testing.T) {
 	h := open(t, func(c *Config) { c.Grace = -1 })
 	h.register("anna")
 	g := h.login("anna")
-	if _, err := h.Refresh(h.ctx, g.RefreshToken, Device{}); err != nil {
+	if _, err := h.Refresh(h.ctx, g.RefreshToken, Device{Browser: true}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := h.Refresh(h.ctx, g.RefreshToken, Device{})
+	_, err := h.Refresh(h.ctx, g.RefreshToken, Device{Browser: true})
 	wantCode(t, err, chat.Unauthenticated, "at once")
 }
 
