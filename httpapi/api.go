@@ -55,7 +55,7 @@ type api struct {
 	log     *slog.Logger
 	metrics *metrics
 	origins *http.CrossOriginProtection // for routes that a cookie opens
-	app     *app
+	app     app
 	docs    documents
 }
 

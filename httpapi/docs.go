@@ -44,20 +44,17 @@ func document(o *huma.OpenAPI, version string) (documents, error) {
 }
 
 func (d documents) register(mux *http.ServeMux) {
+	const docsPolicy = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 	serve := func(path, mediaType, policy string, body []byte) {
-		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", mediaType)
-			w.Header().Set("Cache-Control", "no-cache")
-			if policy != "" {
-				w.Header().Set("Content-Security-Policy", policy)
-			}
-			_, _ = w.Write(body) // a client that is gone gets nothing
-		})
+		a := newAsset(mediaType, policy)
+		a.add("", body)
+		a.compress(body)
+		mux.Handle("GET "+path, a)
 	}
-	serve("/openapi.json", "application/json", "", d.openAPI)
-	serve("/asyncapi.json", "application/json", "", d.asyncAPI)
-	serve("/docs", "text/html; charset=utf-8", "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'", d.page)
-	serve("/docs/style.css", "text/css; charset=utf-8", "", docsStyle)
+	serve("/openapi.json", "application/json", dataPolicy, d.openAPI)
+	serve("/asyncapi.json", "application/json", dataPolicy, d.asyncAPI)
+	serve("/docs", "text/html; charset=utf-8", docsPolicy, d.page)
+	serve("/docs/style.css", "text/css; charset=utf-8", dataPolicy, docsStyle)
 }
 
 // The page is made of these.
