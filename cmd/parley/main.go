@@ -83,9 +83,17 @@ func run(ctx context.Context, args []string, std streams) int {
 // errHelp says that help was printed, and there is nothing else to do.
 var errHelp = errors.New("help was printed")
 
-func runCommand(ctx context.Context, args []string, std streams) (err error) {
-	var c cli
-	parser, err := kong.New(&c,
+func runCommand(ctx context.Context, args []string, std streams) error {
+	command, err := parse(ctx, args, std, &cli{})
+	if err != nil {
+		return err
+	}
+	return command.Run()
+}
+
+// parse fills c from the command line, the environment and the file of settings.
+func parse(ctx context.Context, args []string, std streams, c *cli) (command *kong.Context, err error) {
+	parser, err := kong.New(c,
 		kong.Name("parley"),
 		kong.Description("A chat on one machine. Settings come from flags, then the environment (PARLEY_…), then the file of --config."),
 		kong.Writers(std.out, std.err),
@@ -95,7 +103,7 @@ func runCommand(ctx context.Context, args []string, std streams) (err error) {
 		kong.Bind(std),
 	)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { // kong prints help in the middle of parsing and then wants to exit
 		if p := recover(); p != nil {
@@ -108,11 +116,10 @@ func runCommand(ctx context.Context, args []string, std streams) (err error) {
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
-	command, err := parser.Parse(args)
-	if err != nil {
-		return usageError{err}
+	if command, err = parser.Parse(args); err != nil {
+		return nil, usageError{err}
 	}
-	return command.Run()
+	return command, nil
 }
 
 // plainError is err for people: a refusal is its sentence.
