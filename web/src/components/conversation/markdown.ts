@@ -18,14 +18,19 @@ export function makeRender(): Render {
   md.disable('image')
   md.linkify.set({ fuzzyEmail: false, fuzzyIP: false })
 
+  const { rules } = md.renderer
+  rules.link_open = (tokens, index, options, _env, self) => {
+    tokens[index]!.attrSet('target', '_blank')
+    tokens[index]!.attrSet('rel', 'noopener noreferrer nofollow')
+    return self.renderToken(tokens, index, options)
+  }
+  // A wide block scrolls; the keyboard must be able to reach it.
+  for (const kind of ['fence', 'code_block'] as const) {
+    const plain = rules[kind]
+    rules[kind] = (...args) => (plain?.(...args) ?? '').replace('<pre>', '<pre tabindex="0">')
+  }
+
   const purify = DOMPurify(window)
-  purify.addHook('afterSanitizeAttributes', (node) => {
-    // A wide block scrolls; the keyboard must be able to reach it.
-    if (node.nodeName === 'PRE') node.setAttribute('tabindex', '0')
-    if (node.nodeName !== 'A') return
-    node.setAttribute('target', '_blank')
-    node.setAttribute('rel', 'noopener noreferrer nofollow')
-  })
 
   return (content, mention) => {
     const tokens = md.parse(content, {})
@@ -35,7 +40,7 @@ export function makeRender(): Render {
     const html = md.renderer.render(tokens, md.options, {})
     return purify.sanitize(html, {
       ALLOWED_TAGS: allowedTags,
-      ALLOWED_ATTR: ['href', 'class', 'start'],
+      ALLOWED_ATTR: ['href', 'class', 'start', 'target', 'rel', 'tabindex'],
       ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,
       ALLOW_DATA_ATTR: false,
     })

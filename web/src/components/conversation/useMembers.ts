@@ -1,19 +1,25 @@
-import { computed, ref, shallowRef } from 'vue'
+import { computed, ref, shallowRef, watch } from 'vue'
 import type { Candidate } from '@/components/conversation/completion'
 import type { Member, Role } from '@/protocol/types'
 import { useRooms } from '@/stores/rooms'
 
 /** The members of a room, page by page, loaded when first wanted and again when the room's log says they changed. */
-export function useMembers(roomId: string) {
+export function useMembers(roomId: string, changes: () => unknown) {
   const rooms = useRooms()
   const list = shallowRef<Member[]>([])
   const cursor = ref<string>()
   const loading = ref(false)
   const wanted = ref(false)
+  /** True if what is being loaded has changed meanwhile. */
+  let again = false
 
   async function load(from?: string): Promise<void> {
-    if (loading.value) return
+    if (loading.value) {
+      again ||= !from
+      return
+    }
     loading.value = true
+    again = false
     try {
       const page = await rooms.members(roomId, from)
       list.value = from ? [...list.value, ...page.members] : page.members
@@ -23,6 +29,7 @@ export function useMembers(roomId: string) {
     } finally {
       loading.value = false
     }
+    if (again) await load()
   }
 
   function want(): void {
@@ -30,6 +37,8 @@ export function useMembers(roomId: string) {
     wanted.value = true
     void load()
   }
+
+  watch(changes, () => { if (wanted.value) void load() })
 
   function setRole(userId: string, role: Role): void {
     list.value = list.value.map((member) => (member.userId === userId ? { ...member, role } : member))

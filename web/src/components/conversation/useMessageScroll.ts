@@ -35,7 +35,7 @@ export function useMessageScroll(scroller: Ref<HTMLElement | undefined>, source:
     getItemKey: (index: number) => list.value[index]?.key ?? index,
     overscan: 10,
     anchorTo: 'end' as const,
-    followOnAppend: !source.hasMoreAfter(),
+    followOnAppend: false,
     scrollEndThreshold: nearEnd,
     scrollPaddingStart: 56,
     scrollPaddingEnd: 8,
@@ -48,6 +48,9 @@ export function useMessageScroll(scroller: Ref<HTMLElement | undefined>, source:
   let moves = 0
   /** True once the person scrolled; until then the list may still move to an anchor that comes late. */
   let touched = false
+  /** True while the end is followed: until the person scrolls up, however fast messages come. */
+  let following = true
+  let lastTop = 0
   /** What is kept in place; null at the end, which is followed instead. */
   let held: Held | null = null
 
@@ -59,17 +62,18 @@ export function useMessageScroll(scroller: Ref<HTMLElement | undefined>, source:
   async function scrollToKey(key: string, align: 'start' | 'center' | 'auto'): Promise<void> {
     const index = indexOfKey(list.value, key)
     if (index < 0) return
-    await move(() => virtualizer.value.scrollToIndex(index, { align }))
+    await move(() => virtualizer.value.scrollToIndex(index, { align }), false)
   }
 
   async function scrollToEnd(): Promise<void> {
-    await move(() => virtualizer.value.scrollToEnd())
+    await move(() => virtualizer.value.scrollToEnd(), true)
   }
 
   /** Scrolls, and waits until rows that were measured on the way no longer change where that is. */
-  async function move(scroll: () => void): Promise<void> {
+  async function move(scroll: () => void, follow: boolean): Promise<void> {
     const turn = ++moves
     held = null
+    following = follow
     scroll()
     let before = ''
     for (let steady = 0, i = 0; steady < 3 && i < 40 && turn === moves; i++) {
@@ -97,7 +101,7 @@ export function useMessageScroll(scroller: Ref<HTMLElement | undefined>, source:
   function look(): void {
     const element = scroller.value
     if (!element || !ready.value || !list.value.length) return
-    atEnd.value = element.scrollHeight - element.scrollTop - element.clientHeight <= nearEnd
+    atEnd.value = following || toEnd(element) <= nearEnd
     const range = virtualizer.value.range
     if (!range) return
     if (range.startIndex < ahead && source.hasMoreBefore() && !source.loadingBefore()) source.loadBefore()
@@ -119,11 +123,17 @@ export function useMessageScroll(scroller: Ref<HTMLElement | undefined>, source:
 
   /* What one reads keeps its place, to the pixel: remembered at each scroll, put back after each change of layout. */
   function keepPlace(): void {
-    if (held && scroller.value) restore(scroller.value, held)
+    if (!scroller.value || !ready.value) return
+    if (held) restore(scroller.value, held)
+    else if (following && !source.hasMoreAfter()) scroller.value.scrollTop = scroller.value.scrollHeight
   }
   function scrolled(): void {
+    const element = scroller.value
+    if (!element) return
+    if (moves === 0) following = toEnd(element) <= 2 || (following && element.scrollTop >= lastTop)
+    lastTop = element.scrollTop
     look()
-    held = ready.value && moves === 0 && !atEnd.value ? hold(scroller.value) : null
+    held = ready.value && moves === 0 && !following ? hold(element) : null
   }
   watch(list, async () => {
     await begin()
@@ -142,7 +152,7 @@ export function useMessageScroll(scroller: Ref<HTMLElement | undefined>, source:
   useEventListener(window, 'focus', look)
   /* A taller composer or keyboard takes from the list; who was at the end stays there. */
   const resized = new ResizeObserver(() => {
-    if (ready.value && atEnd.value) void scrollToEnd()
+    if (ready.value && following) void scrollToEnd()
     look()
   })
   onMounted(() => {
@@ -162,6 +172,11 @@ export function useMessageScroll(scroller: Ref<HTMLElement | undefined>, source:
 interface Held {
   key: string
   top: number
+}
+
+/** Pixels between what is on screen and the end. */
+function toEnd(element: HTMLElement): number {
+  return element.scrollHeight - element.scrollTop - element.clientHeight
 }
 
 /** The first message that begins on screen. */

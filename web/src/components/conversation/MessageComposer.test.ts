@@ -1,0 +1,111 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { nextTick } from 'vue'
+import { mountIn } from '@/components/testing'
+import MessageComposer from './MessageComposer.vue'
+
+const people = [
+  { userId: '1', username: 'ben', displayName: 'Ben Okafor' },
+  { userId: '2', username: 'bea', displayName: 'Bea' },
+]
+function compose(props: Record<string, unknown> = {}) {
+  const composer = mountIn(MessageComposer, {
+    props: {
+      roomTitle: 'garden', maxBytes: 200, enterSends: true, people, replyTo: null, editing: false, modelValue: '',
+      'onUpdate:modelValue': (modelValue: string) => composer.setProps({ modelValue }),
+      ...props,
+    },
+  })
+  const box = composer.get('textarea')
+  const write = async (text: string) => {
+    await box.setValue(text)
+    box.element.setSelectionRange(text.length, text.length)
+    await box.trigger('input')
+  }
+  return { composer, box, write }
+}
+
+describe('MessageComposer', () => {
+  beforeEach(() => { document.body.innerHTML = '' })
+
+  it('sends on Enter, trimmed, and breaks the line on Shift-Enter', async () => {
+    const { composer, box, write } = compose()
+    await write('  hello ')
+    await box.trigger('keydown', { key: 'Enter', shiftKey: true })
+    expect(composer.emitted('send')).toBeUndefined()
+    await box.trigger('keydown', { key: 'Enter' })
+    expect(composer.emitted('send')).toEqual([['hello']])
+  })
+
+  it('swaps the two when asked', async () => {
+    const { composer, box, write } = compose({ enterSends: false })
+    await write('hello')
+    await box.trigger('keydown', { key: 'Enter' })
+    expect(composer.emitted('send')).toBeUndefined()
+    await box.trigger('keydown', { key: 'Enter', ctrlKey: true })
+    expect(composer.emitted('send')).toEqual([['hello']])
+  })
+
+  it('does not send what an input method is still composing', async () => {
+    const { composer, box, write } = compose()
+    await write('にほん')
+    await box.trigger('keydown', { key: 'Enter', isComposing: true })
+    expect(composer.emitted('send')).toBeUndefined()
+  })
+
+  it('sends nothing that is empty or too long, and says how much is left in bytes', async () => {
+    const { composer, box, write } = compose()
+    await write('   ')
+    await box.trigger('keydown', { key: 'Enter' })
+    await write('é'.repeat(101))
+    expect(composer.text()).toContain('2 bytes too long')
+    await box.trigger('keydown', { key: 'Enter' })
+    expect(composer.emitted('send')).toBeUndefined()
+    await write('é'.repeat(60))
+    expect(composer.text()).toContain('80 bytes left')
+    await write('short')
+    expect(composer.text()).not.toContain('left')
+  })
+
+  it('completes people with the keyboard', async () => {
+    const { composer, box, write } = compose()
+    await write('hi @be')
+    expect(composer.emitted('wantPeople')).toHaveLength(1)
+    expect(composer.findAll('[role=option]').map((option) => option.text())).toEqual([expect.stringContaining('@bea'), expect.stringContaining('@ben')])
+    expect(box.attributes('aria-activedescendant')).toBe(composer.findAll('[role=option]')[0]!.attributes('id'))
+    await box.trigger('keydown', { key: 'ArrowDown' })
+    await box.trigger('keydown', { key: 'Enter' })
+    await nextTick()
+    expect(box.element.value).toBe('hi @ben ')
+    expect(composer.emitted('send')).toBeUndefined()
+    expect(composer.find('[role=listbox]').exists()).toBe(false)
+  })
+
+  it('closes the suggestions on Escape and keeps the text', async () => {
+    const { composer, box, write } = compose({ replyTo: { name: 'Ada', text: 'x' } })
+    await write('@be')
+    await box.trigger('keydown', { key: 'Escape' })
+    expect(composer.find('[role=listbox]').exists()).toBe(false)
+    expect(composer.emitted('cancelReply')).toBeUndefined()
+    await box.trigger('keydown', { key: 'Escape' })
+    expect(composer.emitted('cancelReply')).toHaveLength(1)
+    expect(box.element.value).toBe('@be')
+  })
+
+  it('edits the last message on arrow-up only in an empty box', async () => {
+    const { composer, box, write } = compose()
+    await write('x')
+    await box.trigger('keydown', { key: 'ArrowUp' })
+    expect(composer.emitted('editLast')).toBeUndefined()
+    await write('')
+    await box.trigger('keydown', { key: 'ArrowUp' })
+    expect(composer.emitted('editLast')).toHaveLength(1)
+  })
+
+  it('says that one types, but not for emptying the box', async () => {
+    const { composer, write } = compose()
+    await write('a')
+    const told = composer.emitted('typing')!.length
+    await write('')
+    expect(composer.emitted('typing')).toHaveLength(told)
+  })
+})
