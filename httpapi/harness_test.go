@@ -91,8 +91,7 @@ func (l local) Invites(ctx context.Context, userID string) ([]httpapi.Invite, er
 
 func (l local) InspectInvite(ctx context.Context, token string) (httpapi.InvitePreview, error) {
 	p, err := l.Local.InspectInvite(ctx, token)
-	return httpapi.InvitePreview{ServerName: p.ServerName, Inviter: chat.User{DisplayName: p.InvitedBy},
-		Room: chat.Room{RoomID: p.RoomID, Name: p.RoomName}, ExpiresAt: p.ExpiresAt}, err
+	return httpapi.InvitePreview(p), err
 }
 
 func (l local) DeleteInvite(ctx context.Context, p httpapi.Principal, inviteID string) error {

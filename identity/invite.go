@@ -40,11 +40,10 @@ type Invite struct {
 
 // InvitePreview is what an invitation's link shows before it is used.
 type InvitePreview struct {
-	ServerName string      `json:"serverName"`
-	RoomID     string      `json:"roomId,omitempty"`
-	RoomName   string      `json:"roomName,omitempty"`
-	InvitedBy  string      `json:"invitedBy,omitempty"` // display name
-	ExpiresAt  chat.Millis `json:"expiresAt"`
+	ServerName string
+	Inviter    chat.User
+	Room       chat.Room // zero if it is for the server alone
+	ExpiresAt  chat.Millis
 }
 
 func inviteView(i *chat.Invite) Invite {
@@ -130,7 +129,7 @@ func (l *Local) InspectInvite(ctx context.Context, token string) (InvitePreview,
 	if err != nil {
 		return InvitePreview{}, err
 	}
-	v := InvitePreview{ServerName: server.Name, RoomID: i.RoomID, ExpiresAt: i.ExpiresAt}
+	v := InvitePreview{ServerName: server.Name, ExpiresAt: i.ExpiresAt}
 	if i.RoomID != "" {
 		rooms, err := l.store.Rooms(ctx, i.RoomID)
 		if err != nil {
@@ -139,14 +138,14 @@ func (l *Local) InspectInvite(ctx context.Context, token string) (InvitePreview,
 		if len(rooms) == 0 {
 			return InvitePreview{}, errNoInvite()
 		}
-		v.RoomName = rooms[0].Name
+		v.Room = rooms[0]
 	}
 	by, err := l.store.Users(ctx, i.CreatedBy)
 	if err != nil {
 		return InvitePreview{}, err
 	}
 	if len(by) > 0 {
-		v.InvitedBy = by[0].DisplayName
+		v.Inviter = by[0]
 	}
 	return v, nil
 }

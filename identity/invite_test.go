@@ -57,7 +57,7 @@ func TestInvitationToTheServer(t *testing.T) {
 		t.Fatalf("%+v, %v", i, err)
 	}
 	v, err := h.InspectInvite(h.ctx, i.Token)
-	if err != nil || v != (InvitePreview{ServerName: DefaultServerName, InvitedBy: "anna", ExpiresAt: i.ExpiresAt}) {
+	if err != nil || v.ServerName != DefaultServerName || v.Inviter.UserID != admin.UserID || v.Room != (chat.Room{}) || v.ExpiresAt != i.ExpiresAt {
 		t.Fatalf("%+v, %v", v, err)
 	}
 	u, err := h.invited("berta", i.Token)
@@ -81,7 +81,7 @@ func TestInvitationIntoARoom(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v, err := h.InspectInvite(h.ctx, i.Token); err != nil || v.RoomName != "Secret" || v.RoomID != room.RoomID {
+	if v, err := h.InspectInvite(h.ctx, i.Token); err != nil || v.Room.Name != "Secret" || v.Room.RoomID != room.RoomID {
 		t.Fatalf("%+v, %v", v, err)
 	}
 	u, err := h.invited("berta", i.Token)

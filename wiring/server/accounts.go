@@ -96,10 +96,7 @@ func (a accounts) Invites(ctx context.Context, userID string) ([]httpapi.Invite,
 // InspectInvite implements httpapi.Identity.
 func (a accounts) InspectInvite(ctx context.Context, token string) (httpapi.InvitePreview, error) {
 	p, err := a.Local.InspectInvite(ctx, token)
-	return httpapi.InvitePreview{
-		ServerName: p.ServerName, Inviter: chat.User{DisplayName: p.InvitedBy},
-		Room: chat.Room{RoomID: p.RoomID, Name: p.RoomName}, ExpiresAt: p.ExpiresAt,
-	}, err
+	return httpapi.InvitePreview(p), err
 }
 
 // DeleteInvite implements httpapi.Identity.
