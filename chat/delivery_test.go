@@ -1,10 +1,13 @@
 package chat_test
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"parley/chat"
+	"parley/chattest"
 )
 
 // TestWhoHears follows a room through its life: each hears exactly what is for them.
@@ -75,8 +78,15 @@ func TestWhoHears(t *testing.T) {
 func TestDeletedText(t *testing.T) {
 	h := newHouse(t, "ann", "bob")
 	room := h.room(chat.Private, "u-ann", "u-bob")
-	m := h.say("u-ann", room, "secret")
-	_, err := h.svc.Edit(h.ctx, "u-ann", room, m.MessageID, "second secret")
+	rooms, err := h.store.Rooms(h.ctx, room)
+	h.ok(err)
+	c := (&chattest.Script{Room: rooms[0], At: h.clock.Now()}).Say(chattest.Said{UserID: "u-ann", ClientMessageID: "secret", Content: "secret"})
+	m := &c.New[0]
+	m.MessageID = chat.NewMessageID(m.CreatedAt, m.Seq)
+	m.Attachments = []chat.Attachment{{FileID: "f1", Filename: "secret.txt"}}
+	m.Reactions, m.Mentions = map[string][]string{"👍": {"u-bob"}}, []string{"u-bob"}
+	h.ok(h.store.Commit(h.ctx, c))
+	_, err = h.svc.Edit(h.ctx, "u-ann", room, m.MessageID, "second secret")
 	h.ok(err)
 	h.ears.Forget()
 	gone, err := h.svc.Delete(h.ctx, "u-ann", room, m.MessageID)
@@ -142,6 +152,45 @@ func TestFarBehind(t *testing.T) {
 		r := got[0]
 		if r.Complete != complete || r.More || r.HeadSeq != head || r.Events == nil || complete && int64(len(r.Events)) != head-last || !complete && len(r.Events) > 0 {
 			t.Fatalf("sync from %d of %d: complete %v, more %v, %d events", last, head, r.Complete, r.More, len(r.Events))
+		}
+	}
+}
+
+// TestSyncOfManyRooms: one budget for all rooms; asking again for those cut short brings everything, once.
+func TestSyncOfManyRooms(t *testing.T) {
+	h := newHouse(t, "ann")
+	last, want, got := map[string]int64{}, map[string][]string{}, map[string][]string{}
+	for range 6 {
+		room := h.room(chat.Public, "u-ann")
+		h.ears.Forget()
+		for i := range 7 {
+			h.say("u-ann", room, fmt.Sprint("message ", i))
+		}
+		last[room], want[room] = 2, tellAll(h.ears.HeardIn("u-ann", room))
+	}
+	for calls := 0; len(last) > 0; calls++ {
+		if calls > 20 {
+			t.Fatal("sync takes too many calls")
+		}
+		answer, err := h.svc.Sync(h.ctx, "u-ann", last, 3000)
+		h.ok(err)
+		equal(t, "rooms", len(answer), len(last))
+		if !slices.IsSortedFunc(answer, func(a, b chat.RoomSync) int { return strings.Compare(a.RoomID, b.RoomID) }) {
+			t.Fatal("the rooms are not in order")
+		}
+		for _, r := range answer {
+			got[r.RoomID] = append(got[r.RoomID], tellAll(r.Events)...)
+			if n := len(r.Events); n > 0 {
+				last[r.RoomID] = r.Events[n-1].Seq
+			}
+			if equal(t, "complete", r.Complete, true); !r.More {
+				delete(last, r.RoomID)
+			}
+		}
+	}
+	for room := range want {
+		if !slices.Equal(got[room], want[room]) {
+			t.Fatalf("got %q, want %q", got[room], want[room])
 		}
 	}
 }

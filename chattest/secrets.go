@@ -130,13 +130,15 @@ func once(e *env) {
 }
 
 func onceOneTaker(e *env) {
-	for round := range 5 {
+	for round := range 40 {
 		key := fmt.Sprint("k", round)
 		e.ok(e.PutOnce(e.ctx, key, "value", e.clock.Now().Add(time.Minute).UnixMilli()))
 		var taken atomic.Int64
+		start := make(chan struct{})
 		var all sync.WaitGroup
-		for range 12 {
+		for range 8 {
 			all.Go(func() {
+				<-start
 				switch v, err := e.TakeOnce(e.ctx, key); {
 				case err == nil && v == "value":
 					taken.Add(1)
@@ -145,6 +147,7 @@ func onceOneTaker(e *env) {
 				}
 			})
 		}
+		close(start)
 		all.Wait()
 		same(e, "takers", taken.Load(), 1)
 	}
