@@ -29,6 +29,7 @@ export class Chat {
   /** Goes to the list of rooms, which is a page of its own on the phone. */
   async toRooms(): Promise<void> {
     const back = this.page.getByRole('link', { name: 'Back to the rooms' })
+    await expect(back.or(this.rooms).filter({ visible: true }).first()).toBeVisible()
     if (!await this.rooms.isVisible()) await back.click()
     await expect(this.rooms).toBeVisible()
   }

@@ -68,7 +68,7 @@ export const test = base.extend<{ world: World; narrow: boolean }>({
   world: async ({ browser, contextOptions, viewport, hasTouch, isMobile, deviceScaleFactor, locale, timezoneId }, use) => {
     const options = { ...contextOptions, viewport, hasTouch, isMobile, locale, timezoneId, ...(deviceScaleFactor && { deviceScaleFactor }) }
     const server = await Server.start()
-    const world = new World(server, browser, options as BrowserContextOptions)
+    const world = new World(server, browser, options)
     try {
       await use(world)
       expect(await world.close(), 'errors in the browsers').toEqual([])

@@ -1,0 +1,112 @@
+import { Chat } from './support/chat'
+import { expect, test } from './support/test'
+
+test('rooms are made, found, joined and led; who is removed loses them at once and hears nothing more', async ({ world }) => {
+  const anna = await world.register('anna', 'Anna Lind')
+  const ben = await world.register('ben', 'Ben Okafor')
+  const annas = new Chat(await world.open(anna))
+  const bens = new Chat(await world.open(ben))
+  const { page } = annas
+
+  await test.step('Anna makes a public and a private room', async () => {
+    await page.getByRole('button', { name: 'New room' }).first().click()
+    const dialog = page.getByRole('dialog', { name: 'New room' })
+    await dialog.getByRole('button', { name: 'Create room' }).click()
+    await expect(dialog.getByText('Please fill this in.')).toBeVisible()
+    await dialog.getByLabel('Name', { exact: true }).fill('garden')
+    await dialog.getByLabel('Topic').fill('Beds, seeds and slugs')
+    await dialog.getByRole('button', { name: 'Create room' }).click()
+    await expect(annas.heading('garden')).toBeVisible()
+    await annas.say('The beans are up.')
+
+    await page.getByRole('button', { name: 'New room' }).first().click()
+    await dialog.getByLabel('Name', { exact: true }).fill('harvest surprise')
+    await dialog.getByText('Only invited people').click()
+    await dialog.getByRole('button', { name: 'Create room' }).click()
+    await expect(annas.heading('harvest surprise')).toBeVisible()
+    await annas.say('Nobody may know yet.')
+  })
+
+  await test.step('Ben finds the public one and joins; the private one does not exist for him', async () => {
+    await bens.page.getByRole('link', { name: 'Browse rooms' }).click()
+    await expect(bens.page.getByText('Beds, seeds and slugs')).toBeVisible()
+    await expect(bens.page.getByText('harvest surprise')).toHaveCount(0)
+    await bens.page.getByRole('textbox', { name: 'Search rooms' }).fill('harvest')
+    await expect(bens.page.getByRole('heading', { name: 'No room is called “harvest”' })).toBeVisible()
+    await bens.page.getByRole('textbox', { name: 'Search rooms' }).fill('gard')
+    await bens.page.getByRole('button', { name: 'Join garden' }).click()
+    await expect(bens.message('The beans are up.')).toBeVisible()
+    await bens.say('And the slugs are out.')
+    await annas.enter('garden')
+    await expect(annas.message('And the slugs are out.')).toBeVisible()
+    await expect(annas.list.getByText('Ben Okafor joined.')).toBeVisible()
+  })
+
+  const drawer = page.getByRole('complementary', { name: 'Details and members' })
+  await test.step('Anna adds Ben to the private room, live', async () => {
+    await annas.enter('harvest surprise')
+    await page.getByRole('button', { name: 'Details and members' }).click()
+    await drawer.getByRole('button', { name: 'Add people' }).click()
+    const dialog = page.getByRole('dialog', { name: 'Add people to harvest surprise' })
+    await dialog.getByRole('textbox', { name: 'Search for people' }).fill('ben')
+    await dialog.getByRole('button', { name: 'Ben Okafor' }).click()
+    await dialog.getByRole('button', { name: 'Add', exact: true }).click()
+    await expect(drawer.getByText('Ben Okafor')).toBeVisible()
+    await bens.enter('harvest surprise')
+    await expect(bens.message('Nobody may know yet.')).toBeVisible()
+    await bens.say('My lips are sealed.')
+    await expect(annas.message('My lips are sealed.')).toBeVisible()
+  })
+
+  await test.step('roles decide what one may do', async () => {
+    await bens.page.getByRole('button', { name: 'Room menu' }).click()
+    await expect(bens.page.getByRole('menuitem', { name: 'Leave room' })).toBeVisible()
+    await expect(bens.page.getByRole('menuitem', { name: 'Edit room' })).toHaveCount(0)
+    await bens.page.keyboard.press('Escape')
+    await drawer.getByRole('button', { name: 'Manage Ben Okafor' }).click()
+    await page.getByRole('menuitem', { name: 'Make moderator' }).click()
+    await expect(drawer.getByText('moderator')).toBeVisible()
+    await expect(bens.list.getByText('Ben Okafor is now moderator.')).toBeVisible()
+    await bens.page.getByRole('button', { name: 'Room menu' }).click()
+    await bens.page.getByRole('menuitem', { name: 'Edit room' }).click()
+    const edit = bens.page.getByRole('dialog', { name: 'Edit room' })
+    await edit.getByLabel('Name', { exact: true }).fill('harvest party')
+    await edit.getByRole('button', { name: 'Save' }).click()
+    await expect(annas.heading('harvest party')).toBeVisible()
+    await expect(annas.entry('harvest party')).toBeVisible()
+  })
+
+  await test.step('Anna removes Ben', async () => {
+    await drawer.getByRole('button', { name: 'Manage Ben Okafor' }).click()
+    await page.getByRole('menuitem', { name: 'Remove from the room' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Remove', exact: true }).click()
+    await expect(bens.page.getByRole('heading', { name: 'You are no longer a member of this room' })).toBeVisible()
+    await expect(bens.entry('harvest party')).toHaveCount(0)
+    await expect(drawer.getByText('Ben Okafor')).toHaveCount(0)
+    expect((await ben.rooms()).map((room) => room.name).sort()).toEqual(['Harbour', 'garden'])
+  })
+
+  await test.step('he hears nothing more of it', async () => {
+    const heard: string[] = []
+    bens.page.on('websocket', (socket) => socket.on('framereceived', ({ payload }) => heard.push(String(payload))))
+    world.expectTrouble(/status of 40[34]/)
+    await bens.page.reload()
+    await bens.enter('garden')
+    await annas.say('He is gone, bring the lanterns.')
+    await annas.enter('garden')
+    await annas.say('Ben, water the beans.')
+    await expect(bens.message('Ben, water the beans.')).toBeVisible()
+    expect(heard.some((frame) => frame.includes('water the beans'))).toBe(true)
+    expect(heard.filter((frame) => frame.includes('lanterns'))).toEqual([])
+    await expect(bens.page.getByText('lanterns')).toHaveCount(0)
+  })
+
+  await test.step('the room ends for everyone', async () => {
+    await page.getByRole('button', { name: 'Room menu' }).click()
+    await page.getByRole('menuitem', { name: 'Delete room' }).click()
+    await page.getByRole('dialog', { name: 'Delete garden for everyone?' }).getByRole('button', { name: 'Delete room' }).click()
+    await expect(annas.entry('garden')).toHaveCount(0)
+    await expect(bens.entry('garden')).toHaveCount(0)
+    await expect(bens.page.getByRole('heading', { name: 'You are no longer a member of this room' })).toBeVisible()
+  })
+})
