@@ -14,7 +14,7 @@ func (s *Service) Messages(ctx context.Context, by, roomID string, q PageQuery) 
 	if err := q.check(); err != nil {
 		return MessagePage{}, err
 	}
-	r, _, err := s.member(ctx, roomID, by)
+	r, err := s.member(ctx, roomID, by)
 	if err != nil {
 		return MessagePage{}, err
 	}

@@ -233,7 +233,7 @@ func (s *Service) Member(ctx context.Context, by, roomID, userID string) (Member
 	if err := checkID("userId", userID, maxID); err != nil {
 		return Membership{}, err
 	}
-	if _, _, err := s.member(ctx, roomID, by); err != nil {
+	if _, err := s.member(ctx, roomID, by); err != nil {
 		return Membership{}, err
 	}
 	m, err := s.rooms.Member(ctx, roomID, userID)
@@ -251,7 +251,7 @@ func (s *Service) Members(ctx context.Context, by, roomID, cursor string, limit 
 	if err != nil {
 		return nil, "", err
 	}
-	if _, _, err := s.member(ctx, roomID, by); err != nil {
+	if _, err := s.member(ctx, roomID, by); err != nil {
 		return nil, "", err
 	}
 	members, next, err := s.rooms.Members(ctx, roomID, cursor, limit)

@@ -146,7 +146,7 @@ func (s *Service) Clients(ctx context.Context, by, roomID string) ([]Client, err
 	}
 	roomIDs := []string{roomID}
 	if roomID != "" {
-		if _, _, err := s.member(ctx, roomID, by); err != nil {
+		if _, err := s.member(ctx, roomID, by); err != nil {
 			return nil, err
 		}
 	} else {
@@ -205,7 +205,7 @@ func (s *Service) Typing(ctx context.Context, by, roomID string) error {
 	if err := s.allow(ctx, LimitTyping, by); err != nil {
 		return err
 	}
-	if _, _, err := s.member(ctx, roomID, by); err != nil {
+	if _, err := s.member(ctx, roomID, by); err != nil {
 		return err
 	}
 	s.deliverer.Signal(ctx, roomID, by, Event{Typing: &Typing{RoomID: roomID, UserID: by}})

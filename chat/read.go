@@ -17,7 +17,7 @@ func (s *Service) MarkRead(ctx context.Context, by, roomID string, seq int64) er
 	if err := s.allow(ctx, LimitTyping, by); err != nil {
 		return err
 	}
-	r, _, err := s.member(ctx, roomID, by)
+	r, err := s.member(ctx, roomID, by)
 	if err != nil {
 		return err
 	}

@@ -184,23 +184,23 @@ func (s *Service) allow(ctx context.Context, rule Rule, key string) error {
 	return nil
 }
 
-// member returns the membership of somebody who wants to see a room, and refuses everybody else.
-func (s *Service) member(ctx context.Context, roomID, userID string) (Room, Membership, error) {
+// member returns a room to a member who wants to see it, and refuses everybody else.
+func (s *Service) member(ctx context.Context, roomID, userID string) (Room, error) {
 	if err := checkID("roomId", roomID, maxID); err != nil {
-		return Room{}, Membership{}, err
+		return Room{}, err
 	}
 	rooms, err := s.rooms.Rooms(ctx, roomID)
 	if err != nil {
-		return Room{}, Membership{}, err
+		return Room{}, err
 	}
 	if len(rooms) == 0 {
-		return Room{}, Membership{}, noRoom()
+		return Room{}, noRoom()
 	}
-	m, err := s.rooms.Member(ctx, roomID, userID)
+	_, err = s.rooms.Member(ctx, roomID, userID)
 	if CodeOf(err) == NotFound {
-		return Room{}, Membership{}, s.notAMember(&rooms[0])
+		return Room{}, s.notAMember(&rooms[0])
 	}
-	return rooms[0], m, err
+	return rooms[0], err
 }
 
 const maxID = 64 // bytes of an id that Parley makes
