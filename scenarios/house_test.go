@@ -5,7 +5,6 @@ package scenarios
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -70,7 +69,7 @@ func on(data string) func(*server.Config) { return func(c *server.Config) { c.Da
 
 // logger shows what the server says if the test fails; TESTLOG=1 shows all at once.
 func logger(t *testing.T) *slog.Logger {
-	var w io.Writer = t.Output()
+	w := t.Output()
 	if os.Getenv("TESTLOG") != "" {
 		w = os.Stderr
 	}

@@ -232,14 +232,14 @@ func clock(ms chat.Millis) string {
 	return at.Format("2 Jan 15:04")
 }
 
-func (t *talker) state(s client.State, err error) {
+func (t *talker) state(s client.State, _ error) {
 	t.mu.Lock()
 	was := t.offline
-	t.offline = s == client.Offline
+	t.offline = s == client.Offline || was && s != client.Current
 	t.mu.Unlock()
 	switch {
 	case s == client.Offline && !was:
-		t.say("the connection is lost, trying again (%v)", plainError(err))
+		t.say("the connection is lost; trying again")
 	case s == client.Current && was:
 		t.say("connected again")
 	}
@@ -321,6 +321,9 @@ func (t *talker) change(e *chat.RoomEvent, inside bool) {
 		who = "you"
 	}
 	room := "#" + e.Room.Name
+	if e.Room.Kind == chat.Direct {
+		room = "direct conversation"
+	}
 	switch e.Change {
 	case chat.MemberJoined:
 		t.say("%s: %s joined", room, who)

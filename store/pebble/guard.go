@@ -91,7 +91,7 @@ func (g *guard) outcome() error {
 	if err == nil || g.lost {
 		return err
 	}
-	return fmt.Errorf("the outcome of this write is unknown until the next start: %v", err) // hides ErrFull, which promises "nothing"
+	return fmt.Errorf("the outcome of this write is unknown until the next start: %v", err) //nolint:errorlint // hides ErrFull, which promises "nothing"
 }
 
 // refuse returns why nothing may be written now, or nil.
