@@ -38,6 +38,7 @@ export default defineConfig({
     environment: 'happy-dom',
     include: ['src/**/*.test.ts'],
     restoreMocks: true,
+    testTimeout: 30_000,
     // Tests of several tabs load it once for each, so that each has its own active store.
     server: { deps: { inline: ['pinia'] } },
   },

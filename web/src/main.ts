@@ -2,7 +2,7 @@ import { createPinia } from 'pinia'
 import { createApp, watch } from 'vue'
 import App from './App.vue'
 import { browserLocale, makeI18n, setLocale } from './i18n'
-import { followSession, makeRouter } from './router'
+import { followReleases, followSession, makeRouter } from './router'
 import { makeServices, provideServices } from './services'
 import { useLifecycle } from './stores/lifecycle'
 import { useSettings } from './stores/settings'
@@ -17,10 +17,13 @@ async function start(): Promise<void> {
   const locale = () => settings.locale ?? browserLocale()
   watch(locale, (wanted) => setLocale(i18n, wanted))
   watch(() => settings.theme, (theme) => { document.documentElement.dataset.theme = theme }, { immediate: true })
-  await setLocale(i18n, locale())
   const router = makeRouter()
   followSession(router)
-  app.use(router).mount('#app')
+  followReleases(router)
+  app.use(router)
+  // The words and the first page load side by side; a page that cannot be loaded leaves the app there to say so.
+  await Promise.allSettled([setLocale(i18n, locale()), router.isReady()])
+  app.mount('#app')
 }
 
 void start()

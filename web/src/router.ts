@@ -55,3 +55,17 @@ export function followSession(router: Router): void {
     void router.replace({ name: 'login', query })
   })
 }
+
+/**
+ * A page whose code is gone was made for an older release than the server's: the page is loaded anew, with the new
+ * release. Without the server, or if that did not help a moment ago, one stays where one is.
+ */
+export function followReleases(router: Router): void {
+  const key = 'parley.reloadedAt'
+  router.onError(async (_error, to) => {
+    const again = Date.now() - Number(sessionStorage.getItem(key) ?? 0) < 30_000
+    if (again || !(await fetch('/healthz').catch(() => null))?.ok) return
+    sessionStorage.setItem(key, String(Date.now()))
+    location.assign(to.fullPath)
+  })
+}

@@ -2,6 +2,7 @@ import 'fake-indexeddb/auto'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { FakeServer } from '../testing/fakeServer'
 import { openTab, type Tab } from '../testing/tab'
+import { until } from '../testing/until'
 
 let server: FakeServer
 let tabs: Tab[]
@@ -34,8 +35,8 @@ describe('a conversation', () => {
     await ann.timelines.open('r1')
     server.post('r1', 'bob', 'two')
     await ann.outbox.send('r1', ' three ')
-    await vi.waitFor(() => expect(ann.texts('r1')).toEqual(['---', 'one', 'two', 'three']))
-    expect(ann.outbox.entries).toEqual([])
+    await until(() => expect(ann.texts('r1')).toEqual(['---', 'one', 'two', 'three']))
+    await until(() => expect(ann.outbox.entries).toEqual([]))
     expect(server.rooms.get('r1')!.messages.map((m) => m.content)).toEqual(['one', 'two', 'three'])
   })
 
@@ -47,7 +48,7 @@ describe('a conversation', () => {
     const before = ann.timelines.view('r1')!.rows.at(-1)!
     expect(before).toMatchObject({ kind: 'message', state: 'waiting' })
     await sent
-    await vi.waitFor(() => expect(ann.timelines.view('r1')!.rows.at(-1)).toMatchObject({ state: 'sent', key: before.key }))
+    await until(() => expect(ann.timelines.view('r1')!.rows.at(-1)).toMatchObject({ state: 'sent', key: before.key }))
   })
 
   it('takes edits and deletions, one’s own at once', async () => {
@@ -58,7 +59,7 @@ describe('a conversation', () => {
     await ann.timelines.open('r1')
     await ann.timelines.edit(own, 'mine, better')
     server.edit('r1', first.messageId, { content: '', deletedAt: 5 })
-    await vi.waitFor(() => expect(ann.texts('r1')).toEqual(['---', '(deleted)', 'mine, better']))
+    await until(() => expect(ann.texts('r1')).toEqual(['---', '(deleted)', 'mine, better']))
     expect(ann.timelines.lastOwn('r1')?.content).toBe('mine, better')
   })
 
@@ -68,7 +69,7 @@ describe('a conversation', () => {
     await ann.timelines.open('r1')
     server.swallowed.add(3).add(4)
     for (const text of ['a', 'b', 'c', 'd']) server.post('r1', 'bob', text)
-    await vi.waitFor(() => expect(ann.texts('r1')).toEqual(['a', 'b', 'c', 'd']))
+    await until(() => expect(ann.texts('r1')).toEqual(['a', 'b', 'c', 'd']))
     expect(server.seen.filter((s) => s === 'sync')).toHaveLength(1)
     expect(ann.rooms.get('r1')).toMatchObject({ unread: 4, headSeq: 5 })
   })
@@ -81,7 +82,7 @@ describe('a conversation', () => {
     server.swallowed.add(2)
     server.post('r1', 'bob', 'lost')
     await vi.advanceTimersByTimeAsync(27_000)
-    await vi.waitFor(() => expect(ann.texts('r1')).toEqual(['lost']))
+    await until(() => expect(ann.texts('r1')).toEqual(['lost']))
     vi.useRealTimers()
   })
 
@@ -92,10 +93,10 @@ describe('a conversation', () => {
     let release = () => {}
     server.hold = (request) => (request.endsWith('/messages') ? new Promise<void>((resolve) => { release = resolve }) : undefined)
     const opened = ann.timelines.open('r1')
-    await vi.waitFor(() => expect(server.seen).toContain('GET /rooms/r1/messages'))
+    await until(() => expect(server.seen).toContain('GET /rooms/r1/messages'))
     server.edit('r1', message.messageId, { content: 'new', editedAt: 5 })
     server.post('r1', 'bob', 'later')
-    await vi.waitFor(() => expect(ann.rooms.get('r1')!.headSeq).toBe(4))
+    await until(() => expect(ann.rooms.get('r1')!.headSeq).toBe(4))
     release()
     await opened
     expect(ann.texts('r1')).toEqual(['---', 'new', 'later'])
@@ -109,7 +110,7 @@ describe('a conversation', () => {
     await ann.timelines.open('r1')
     expect([...ann.rooms.byId.keys()]).toEqual(['r1'])
     server.removeMember('r1', 'ann')
-    await vi.waitFor(() => expect(ann.rooms.get('r1')).toBeUndefined())
+    await until(() => expect(ann.rooms.get('r1')).toBeUndefined())
     expect(ann.timelines.view('r1')).toBeUndefined()
   })
 
@@ -119,7 +120,7 @@ describe('a conversation', () => {
     await ann.signIn('ann')
     server.join('r2', 'ann')
     server.post('r2', 'bob', 'welcome @ann')
-    await vi.waitFor(() => expect(ann.rooms.get('r2')).toMatchObject({ unread: 1, mentions: 1 }))
+    await until(() => expect(ann.rooms.get('r2')).toMatchObject({ unread: 1, mentions: 1 }))
   })
 })
 
@@ -153,7 +154,7 @@ describe('history', () => {
     server.post('r1', 'bob', 'while away')
     await ann.timelines.jumpToPresent('r1')
     server.post('r1', 'bob', 'live')
-    await vi.waitFor(() => expect(ann.texts('r1').slice(-3)).toEqual(['m200', 'while away', 'live']))
+    await until(() => expect(ann.texts('r1').slice(-3)).toEqual(['m200', 'while away', 'live']))
   })
 
   it('reveals a message that is not in the window', async () => {
@@ -177,13 +178,13 @@ describe('reading', () => {
     const one = server.post('r1', 'bob', 'one')
     server.post('r1', 'bob', 'two @ann')
     server.post('r1', 'ann', 'from my phone')
-    await vi.waitFor(() => expect(ann.rooms.get('r1')).toMatchObject({ unread: 2, mentions: 1 }))
+    await until(() => expect(ann.rooms.get('r1')).toMatchObject({ unread: 2, mentions: 1 }))
     expect(ann.rooms.totals).toEqual({ unread: 2, mentions: 1 })
     ann.rooms.markRead('r1', one.seq)
     expect(ann.rooms.get('r1')).toMatchObject({ unread: 1, mentions: 1 })
-    await vi.waitFor(() => expect(server.rooms.get('r1')!.members.get('ann')!.readSeq).toBe(one.seq))
+    await until(() => expect(server.rooms.get('r1')!.members.get('ann')!.readSeq).toBe(one.seq))
     server.tell('r1', { type: 'read', data: { roomId: 'r1', userId: 'ann', seq: one.seq + 1 } })
-    await vi.waitFor(() => expect(ann.rooms.get('r1')).toMatchObject({ unread: 0, mentions: 0 }))
+    await until(() => expect(ann.rooms.get('r1')).toMatchObject({ unread: 0, mentions: 0 }))
   })
 
   it('never goes back', async () => {
@@ -191,7 +192,7 @@ describe('reading', () => {
     await ann.signIn('ann')
     const one = server.post('r1', 'bob', 'one')
     const two = server.post('r1', 'bob', 'two')
-    await vi.waitFor(() => expect(ann.rooms.get('r1')!.unread).toBe(2))
+    await until(() => expect(ann.rooms.get('r1')!.unread).toBe(2))
     ann.rooms.markRead('r1', two.seq)
     ann.rooms.markRead('r1', one.seq)
     expect(ann.rooms.get('r1')!.membership.readSeq).toBe(two.seq)
@@ -205,12 +206,12 @@ describe('typing', () => {
     await ann.signIn('ann')
     server.tell('r1', { type: 'typing', data: { roomId: 'r1', userId: 'bob' } })
     server.tell('r1', { type: 'typing', data: { roomId: 'r1', userId: 'ann' } })
-    await vi.waitFor(() => expect(ann.people.typing('r1')).toEqual(['bob']))
+    await until(() => expect(ann.people.typing('r1')).toEqual(['bob']))
     server.post('r1', 'bob', 'done')
-    await vi.waitFor(() => expect(ann.people.typing('r1')).toEqual([]))
+    await until(() => expect(ann.people.typing('r1')).toEqual([]))
     ann.people.sayTyping('r1')
     ann.people.sayTyping('r1')
-    await vi.waitFor(() => expect(server.seen).toContain('typing'))
+    await until(() => expect(server.seen).toContain('typing'))
     expect(server.seen.filter((s) => s === 'typing')).toHaveLength(1)
   })
 })

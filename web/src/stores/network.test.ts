@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { makeLocks } from '../api/locks'
 import { FakeServer } from '../testing/fakeServer'
 import type { Tab } from '../testing/tab'
+import { until } from '../testing/until'
 
 /** Loss of the network, of the server, of the session and of the tab: what was written must survive all of it. */
 
@@ -27,7 +28,7 @@ async function reloaded(): Promise<Tab> {
 }
 
 const written = () => server.rooms.get('r1')!.messages.map((m) => m.content)
-const open = (t: Tab) => vi.waitFor(() => expect(t.connection.status).toBe('open'), { timeout: 3000 })
+const open = (t: Tab) => until(() => expect(t.connection.status).toBe('open'))
 
 beforeEach(() => {
   localStorage.clear()
@@ -53,7 +54,7 @@ describe('the connection', () => {
     server.disconnect(1012)
     server.edit('r1', first.messageId, { content: 'one, edited', editedAt: 1 })
     server.post('r1', 'bob', 'two')
-    await vi.waitFor(() => expect(ann.connection.status).toBe('waiting'))
+    await until(() => expect(ann.connection.status).toBe('waiting'))
     expect(ann.connection.retryAt).toBeGreaterThan(Date.now())
     await open(ann)
     expect(ann.texts('r1')).toEqual(['---', 'one, edited', 'two'])
@@ -67,7 +68,7 @@ describe('the connection', () => {
     server.syncFits = 7
     server.disconnect(4408)
     for (let i = 0; i < 30; i++) server.post('r1', 'bob', `m${i}`)
-    await vi.waitFor(() => expect(ann.connection.status).toBe('waiting'))
+    await until(() => expect(ann.connection.status).toBe('waiting'))
     ann.connection.retryNow()
     await open(ann)
     expect(ann.texts('r1')).toEqual(Array.from({ length: 30 }, (_, i) => `m${i}`))
@@ -82,11 +83,11 @@ describe('the connection', () => {
     server.disconnect()
     for (let i = 0; i < 80; i++) server.post('r1', 'bob', `m${i}`)
     await open(ann)
-    await vi.waitFor(() => expect(ann.texts('r1')).toHaveLength(50))
+    await until(() => expect(ann.texts('r1')).toHaveLength(50))
     expect(ann.texts('r1').at(-1)).toBe('m79')
     expect(ann.timelines.view('r1')!.timeline.hasMoreBefore).toBe(true)
     server.post('r1', 'bob', 'live')
-    await vi.waitFor(() => expect(ann.texts('r1').at(-1)).toBe('live'))
+    await until(() => expect(ann.texts('r1').at(-1)).toBe('live'))
   })
 
   it('does not lose what comes between the open socket and the end of the fetch', async () => {
@@ -96,10 +97,10 @@ describe('the connection', () => {
     let release = () => {}
     server.hold = (request) => (request === 'GET /rooms' ? new Promise<void>((resolve) => { release = resolve }) : undefined)
     server.disconnect()
-    await vi.waitFor(() => expect(ann.connection.status).toBe('syncing'), { timeout: 3000 })
+    await until(() => expect(ann.connection.status).toBe('syncing'))
     server.post('r1', 'bob', 'in between')
     server.hold = () => undefined
-    await vi.waitFor(() => { release(); expect(ann.connection.status).toBe('open') })
+    await until(() => { release(); expect(ann.connection.status).toBe('open') })
     expect(ann.texts('r1')).toEqual(['in between'])
     expect(ann.rooms.get('r1')!.unread).toBe(1)
   })
@@ -111,20 +112,20 @@ describe('the connection', () => {
     await ann.timelines.open('r1')
     server.down = true
     server.disconnect()
-    await vi.waitFor(() => expect(ann.connection.status).toBe('waiting'))
+    await until(() => expect(ann.connection.status).toBe('waiting'))
     ann.rooms.markRead('r1', message.seq)
     server.down = false
     ann.connection.retryNow()
     await open(ann)
     expect(ann.rooms.get('r1')).toMatchObject({ unread: 0, membership: { readSeq: message.seq } })
-    await vi.waitFor(() => expect(server.rooms.get('r1')!.members.get('ann')!.readSeq).toBe(message.seq))
+    await until(() => expect(server.rooms.get('r1')!.members.get('ann')!.readSeq).toBe(message.seq))
   })
 
   it.each([[4400, 'badFrame'], [4403, 'removed'], [4429, 'tooMany']])('stops at %i until asked to go on', async (code, reason) => {
     const ann = await tab()
     await ann.signIn('ann')
     server.disconnect(code)
-    await vi.waitFor(() => expect(ann.connection.status).toBe('stopped'))
+    await until(() => expect(ann.connection.status).toBe('stopped'))
     expect(ann.connection.stopReason).toBe(reason)
     expect(ann.connection.troubled).toBe(true)
     await new Promise((resolve) => setTimeout(resolve, 700))
@@ -138,11 +139,11 @@ describe('the connection', () => {
     await ann.signIn('ann')
     ann.drafts.set('r1', { text: 'unsaid' })
     server.disconnect(4401)
-    await vi.waitFor(() => expect(server.seen).toContain('POST /auth/refresh'))
+    await until(() => expect(server.seen).toContain('POST /auth/refresh'))
     await open(ann)
     server.refuse = (request) => (request === 'connect' ? { code: 'unauthenticated', status: 4401 } : undefined)
     server.disconnect(4401)
-    await vi.waitFor(() => expect(ann.session.status).toBe('expired'))
+    await until(() => expect(ann.session.status).toBe('expired'))
     expect(ann.connection.status).toBe('idle')
     expect(ann.rooms.byId.size).toBe(0)
     server.refuse = () => undefined
@@ -156,7 +157,7 @@ describe('the connection', () => {
     const online = vi.spyOn(navigator, 'onLine', 'get').mockReturnValue(false)
     server.down = true
     window.dispatchEvent(new Event('offline'))
-    await vi.waitFor(() => expect(ann.connection.status).toBe('offline'))
+    await until(() => expect(ann.connection.status).toBe('offline'))
     expect(ann.connection.troubled).toBe(true)
     server.down = false
     online.mockReturnValue(true)
@@ -175,10 +176,10 @@ describe('the outbox', () => {
     server.disconnect()
     for (const text of ['a', 'b', 'c']) await ann.outbox.send('r1', text)
     expect(ann.outbox.waiting).toBe(3)
-    await vi.waitFor(() => expect(ann.texts('r1')).toEqual(['a (waiting)', 'b (waiting)', 'c (waiting)']))
+    await until(() => expect(ann.texts('r1')).toEqual(['a (waiting)', 'b (waiting)', 'c (waiting)']))
     server.down = false
     ann.connection.retryNow()
-    await vi.waitFor(() => expect(ann.texts('r1')).toEqual(['a', 'b', 'c']), { timeout: 3000 })
+    await until(() => expect(ann.texts('r1')).toEqual(['a', 'b', 'c']))
     expect(written()).toEqual(['a', 'b', 'c'])
   })
 
@@ -187,7 +188,7 @@ describe('the outbox', () => {
     const before = await tab()
     await before.signIn('ann')
     await before.timelines.open('r1')
-    await vi.waitFor(async () => expect(await before.session.storage!.rooms()).toHaveLength(1))
+    await until(async () => expect(await before.session.storage!.rooms()).toHaveLength(1))
     server.down = true
     server.disconnect()
     await before.outbox.send('r1', 'written offline')
@@ -200,7 +201,7 @@ describe('the outbox', () => {
     server.post('r1', 'bob', 'meanwhile')
     after.connection.retryNow()
     await open(after)
-    await vi.waitFor(() => expect(after.texts('r1').filter((t) => t !== '---')).toEqual(['seen before', 'meanwhile', 'written offline']))
+    await until(() => expect(after.texts('r1').filter((t) => t !== '---')).toEqual(['seen before', 'meanwhile', 'written offline']))
     expect(written()).toEqual(['seen before', 'meanwhile', 'written offline'])
   })
 
@@ -210,10 +211,10 @@ describe('the outbox', () => {
     await ann.timelines.open('r1')
     server.losesAcks = true
     await ann.outbox.send('r1', 'once')
-    await vi.waitFor(() => expect(written()).toEqual(['once']))
+    await until(() => expect(written()).toEqual(['once']))
     server.losesAcks = false
     await open(ann)
-    await vi.waitFor(() => expect(ann.outbox.entries).toEqual([]))
+    await until(() => expect(ann.outbox.entries).toEqual([]))
     expect(written()).toEqual(['once'])
     expect(ann.texts('r1')).toEqual(['once'])
   })
@@ -224,13 +225,13 @@ describe('the outbox', () => {
     await ann.timelines.open('r1')
     server.refuse = (_, body) => (String(body.content).startsWith('bad') ? { code: 'invalid_request' } : undefined)
     for (const text of ['bad 1', 'good', 'bad 2']) await ann.outbox.send('r1', text)
-    await vi.waitFor(() => expect(ann.texts('r1')).toEqual(['good', 'bad 1 (failed)', 'bad 2 (failed)']))
+    await until(() => expect(ann.texts('r1')).toEqual(['good', 'bad 1 (failed)', 'bad 2 (failed)']))
     expect(ann.outbox.waiting).toBe(0)
     server.refuse = () => undefined
     const [one, two] = ann.outbox.entries
     await ann.outbox.retry(one!.clientMessageId)
     await ann.outbox.discard(two!.clientMessageId)
-    await vi.waitFor(() => expect(ann.texts('r1')).toEqual(['good', 'bad 1']))
+    await until(() => expect(ann.texts('r1')).toEqual(['good', 'bad 1']))
     expect(written()).toEqual(['good', 'bad 1'])
   })
 
@@ -242,9 +243,9 @@ describe('the outbox', () => {
     server.refuse = (request) => (limited && request === 'sendMessage' ? { code: 'rate_limited', retryAfterMs: 200 } : undefined)
     await ann.outbox.send('r1', 'a')
     await ann.outbox.send('r1', 'b')
-    await vi.waitFor(() => expect(server.seen).toContain('sendMessage'))
+    await until(() => expect(server.seen).toContain('sendMessage'))
     limited = false
-    await vi.waitFor(() => expect(written()).toEqual(['a', 'b']))
+    await until(() => expect(written()).toEqual(['a', 'b']))
   })
 
   it('is shared by tabs that do not send the same twice', async () => {
@@ -256,15 +257,15 @@ describe('the outbox', () => {
     server.down = true
     server.disconnect()
     await one.outbox.send('r1', 'from one')
-    await vi.waitFor(() => expect(two.texts('r1')).toEqual(['from one (waiting)']))
+    await until(() => expect(two.texts('r1')).toEqual(['from one (waiting)']))
     await two.outbox.send('r1', 'from two')
     server.down = false
     one.connection.retryNow()
     two.connection.retryNow()
-    for (const each of [one, two]) await vi.waitFor(() => expect(each.texts('r1')).toEqual(['from one', 'from two']), { timeout: 3000 })
+    for (const each of [one, two]) await until(() => expect(each.texts('r1')).toEqual(['from one', 'from two']))
     expect(written()).toEqual(['from one', 'from two'])
     expect(server.seen.filter((s) => s === 'sendMessage' || s === 'POST /rooms/r1/messages').length).toBeGreaterThanOrEqual(2)
-    expect(one.outbox.entries).toEqual([])
+    for (const each of [one, two]) await until(() => expect(each.outbox.entries).toEqual([]))
   })
 
   it('sends over HTTP while a socket cannot be had', async () => {
@@ -273,9 +274,9 @@ describe('the outbox', () => {
     await ann.timelines.open('r1')
     server.refuse = (request) => (request === 'connect' ? { code: 'unavailable', status: 1006 } : undefined)
     server.disconnect()
-    await vi.waitFor(() => expect(ann.connection.status).toBe('waiting'))
+    await until(() => expect(ann.connection.status).toBe('waiting'))
     await ann.outbox.send('r1', 'by hand')
-    await vi.waitFor(() => expect(ann.texts('r1')).toEqual(['by hand']))
+    await until(() => expect(ann.texts('r1')).toEqual(['by hand']))
     expect(server.seen).not.toContain('sendMessage')
   })
 })
@@ -300,7 +301,7 @@ describe('the session', () => {
     const two = await reloaded()
     await open(two)
     await one.session.logout()
-    await vi.waitFor(() => expect(two.session.status).toBe('signedOut'))
+    await until(() => expect(two.session.status).toBe('signedOut'))
     expect(server.sockets.size).toBe(0)
   })
 
@@ -315,13 +316,13 @@ describe('the session', () => {
     server.cookie = null
     server.refuse = (request) => (request === 'POST /ws-tickets' || request.endsWith('/messages') ? { code: 'unauthenticated' } : undefined)
     ann.connection.retryNow()
-    await vi.waitFor(() => expect(ann.session.status).toBe('expired'), { timeout: 3000 })
+    await until(() => expect(ann.session.status).toBe('expired'))
     ann.close()
     server.refuse = () => undefined
     const back = await tab()
     await back.session.login('ann', 'secret')
     expect(back.drafts.get('r1').text).toBe('half a sentence')
-    await vi.waitFor(() => expect(written()).toEqual(['unsent']), { timeout: 3000 })
+    await until(() => expect(written()).toEqual(['unsent']))
     back.drafts.set('r1', { text: 'another' })
     await back.session.logout()
     const other = await tab()

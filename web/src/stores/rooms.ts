@@ -76,7 +76,9 @@ export const useRooms = defineStore('rooms', () => {
       members: room.members ?? held?.members,
       membership: { ...room.membership, readSeq },
     }
-    set(readSeq > room.membership.readSeq ? counted(next) : next)
+    const settled = readSeq > room.membership.readSeq ? counted(next) : next
+    // What has not changed stays the same object, and the list as it was drawn.
+    if (!held || JSON.stringify(held) !== JSON.stringify(settled)) set(settled)
     useTimelines().begin(room.roomId, room.headSeq)
     save()
     return byId.get(room.roomId)!

@@ -1,6 +1,5 @@
 import { createPinia, type Pinia } from 'pinia'
 import { createApp } from 'vue'
-import { vi } from 'vitest'
 import { makeLocks, type WithLock } from '../api/locks'
 import { Socket } from '../api/socket'
 import { makeServices, provideServices } from '../services'
@@ -15,6 +14,7 @@ import { useSettings } from '../stores/settings'
 import { useTimelines } from '../stores/timelines'
 import type { FakeServer } from './fakeServer'
 import { socketsOf } from './fakeSocket'
+import { until } from './until'
 
 export type Tab = ReturnType<typeof openTab>
 
@@ -38,7 +38,7 @@ export function openTab(server: FakeServer, withLock: WithLock = makeLocks(undef
     /** Signs in and waits until everything is there. */
     async signIn(username: string): Promise<void> {
       await stores.session.login(username, 'secret')
-      await vi.waitFor(() => { if (!stores.connection.open) throw new Error(stores.connection.status) })
+      await until(() => { if (!stores.connection.open) throw new Error(stores.connection.status) })
     },
     /** Closes the tab, as a reload does: nothing in memory survives. */
     close(): void {
