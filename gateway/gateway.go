@@ -197,6 +197,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 			}
 		})
 	}
+	g.tasks.Go(func() { g.hub.runPresence(ctx) })
 	g.sweep(ctx)
 	g.stop()
 	for _, c := range g.all() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/coder/websocket"
 
 	"parley/chat"
+	"parley/protocol"
 )
 
 func TestConversation(t *testing.T) {
@@ -192,7 +194,16 @@ func TestPresence(t *testing.T) {
 		}
 		// Going is told after the last connection has ended.
 		h.hub.Signal(context.Background(), "", "ada", chat.Event{Presence: &chat.Presence{UserID: "ada"}})
-		bob.hears("presence ada")
+		if got := bob.next().String(); got != "presence ada" {
+			t.Errorf("bob heard %s", got)
+		}
+		// Several at once, and to themselves too.
+		h.hub.tellPresence(map[string][]byte{"ada": presenceFrame("ada"), "bob": presenceFrame("bob")})
+		got := []string{bob.next().String(), bob.next().String()}
+		if slices.Sort(got); !slices.Equal(got, []string{"presence ada", "presence bob"}) {
+			t.Errorf("bob heard %q", got)
+		}
+		bob.hears()
 		eve.hears()
 		// A room where too many would hear is left out.
 		for i := range 101 {
@@ -201,9 +212,30 @@ func TestPresence(t *testing.T) {
 			h.hub.subscribe(u, "r1", 0)
 			u.mu.Unlock()
 		}
-		h.hub.Signal(context.Background(), "", "ada", chat.Event{Presence: &chat.Presence{UserID: "ada"}})
+		h.hub.tellPresence(map[string][]byte{"ada": presenceFrame("ada")})
 		bob.hears()
 	})
+}
+
+func presenceFrame(user string) []byte {
+	return textFrame(func(dst []byte) []byte {
+		return protocol.AppendEvent(dst, &chat.Event{Presence: &chat.Presence{UserID: user}})
+	})
+}
+
+// Whoever comes and goes in one moment is told of once, as they are at last.
+func TestPresenceIsCollected(t *testing.T) {
+	h := NewHub(0)
+	for _, online := range []bool{true, false, true} {
+		h.Signal(context.Background(), "", "ada", chat.Event{Presence: &chat.Presence{UserID: "ada", Online: online}})
+	}
+	got := h.presence.take()
+	if len(got) != 1 || !strings.Contains(string(got["ada"]), `"online":true`) {
+		t.Errorf("%q", got)
+	}
+	if len(h.presence.take()) > 0 {
+		t.Error("taken twice")
+	}
 }
 
 func TestDisconnect(t *testing.T) {

@@ -151,43 +151,6 @@ func ackRun(c *conn, events []chat.Event, frames *run, subscribed bool) []byte {
 	return out
 }
 
-// Signal tells what may be dropped: to the members of a room but userID, or without a room to those who share a small
-// room with userID and to themselves.
-func (h *Hub) Signal(_ context.Context, roomID, userID string, e chat.Event) {
-	b := textFrame(func(dst []byte) []byte { return protocol.AppendEvent(dst, &e) })
-	if roomID != "" {
-		r := h.room(roomID)
-		if r == nil {
-			return
-		}
-		defer r.release()
-		for _, s := range r.acquire() {
-			if s.user.id != userID {
-				s.user.send(b, true)
-			}
-		}
-		return
-	}
-	u := h.user(userID)
-	if u == nil {
-		return
-	}
-	told := map[*user]struct{}{u: {}}
-	u.send(b, true)
-	for _, r := range u.subscriptions() {
-		subs := r.acquire()
-		if len(subs) <= h.smallRoom {
-			for _, s := range subs {
-				if _, ok := told[s.user]; !ok {
-					told[s.user] = struct{}{}
-					s.user.send(b, true)
-				}
-			}
-		}
-		r.release()
-	}
-}
-
 // ToUser tells all connections of one person.
 func (h *Hub) ToUser(_ context.Context, userID string, e chat.Event) {
 	if u := h.user(userID); u != nil {

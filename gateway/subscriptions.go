@@ -21,6 +21,7 @@ type Hub struct {
 	users     [shards]userShard
 	rooms     [shards]roomShard
 	smallRoom int
+	presence  presence
 }
 
 const (
@@ -77,7 +78,7 @@ func NewHub(smallRoom int) *Hub {
 	if smallRoom == 0 {
 		smallRoom = 100
 	}
-	h := &Hub{seed: maphash.MakeSeed(), smallRoom: smallRoom}
+	h := &Hub{seed: maphash.MakeSeed(), smallRoom: smallRoom, presence: presence{pending: make(map[string][]byte), wake: make(chan struct{}, 1)}}
 	for i := range shards {
 		h.users[i].users = make(map[string]*user)
 		h.rooms[i].rooms = make(map[string]*room)
