@@ -204,7 +204,7 @@ func TestProfile(t *testing.T) {
 	u, err = h.svc.SetAvatar(h.ctx, "u-ann", "/a.png")
 	h.ok(err)
 	equal(t, "avatar", u.AvatarURL, "/a.png")
-	for query, want := range map[string]string{"żÓ": "u-ann", "ANN": "u-ann", "tester": "u-bob", "b": "u-bob", "zzz": ""} {
+	for query, want := range map[string]string{"żÓ": "u-ann", "ANN": "u-ann", "tester": "u-bob", "b": "u-bob", "zzz": "", "ann żó": "u-ann", "tester bo": "u-bob", "bob ann": ""} {
 		found, next, err := h.svc.SearchUsers(h.ctx, query, "", 0)
 		h.ok(err)
 		got := ""

@@ -3,6 +3,8 @@ package chat
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 )
 
 // User returns one person.
@@ -20,17 +22,30 @@ func (s *Service) User(ctx context.Context, userID string) (User, error) {
 	return users[0], nil
 }
 
-// SearchUsers returns people one of whose names has a word that begins with query, and a cursor for more.
+// SearchUsers returns people in whose names every word of query begins a word, and a cursor for more. A
+// page may be shorter than limit although there is a cursor.
 func (s *Service) SearchUsers(ctx context.Context, query, cursor string, limit int) ([]User, string, error) {
 	limit, err := clampLimit(limit)
 	if err != nil {
 		return nil, "", err
 	}
-	prefix, err := s.searchKey(query)
+	key, err := s.searchKey(query)
 	if err != nil {
 		return nil, "", err
 	}
-	return s.users.SearchUsers(ctx, prefix, cursor, limit)
+	words := strings.Fields(key)
+	if len(words) == 0 {
+		return s.users.SearchUsers(ctx, "", cursor, limit)
+	}
+	longest := slices.MaxFunc(words, func(a, b string) int { return len(a) - len(b) }) // the rarest, most likely
+	found, next, err := s.users.SearchUsers(ctx, longest, cursor, limit)
+	found = slices.DeleteFunc(found, func(u User) bool {
+		names := SearchWords(s.names, u.Username, u.DisplayName)
+		return slices.ContainsFunc(words, func(w string) bool {
+			return !slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, w) })
+		})
+	})
+	return found, next, err
 }
 
 // SetDisplayName changes one's display name; an empty one falls back to the username.
