@@ -15,7 +15,7 @@ const context: Context = {
   quote: () => null,
   allowed: () => ({ reply: true, edit: true, remove: true }),
   notice: () => '',
-  mention: () => () => 'none',
+  mention: () => 'none',
 }
 function show(row: Partial<MessageRow> = {}, more: Partial<Context> = {}) {
   const full: MessageRow = { kind: 'message', key: 'k', message, state: 'sent', first: true, ...row }

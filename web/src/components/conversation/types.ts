@@ -30,5 +30,6 @@ export interface Context {
   quote: (message: Message) => Quote | null | undefined
   allowed: (message: Message) => Allowed
   notice: (event: RoomEvent) => string
-  mention: (message: Message) => (username: string) => 'none' | 'other' | 'me'
+  /** How to mark `@username`. */
+  mention: (username: string) => 'none' | 'other' | 'me'
 }

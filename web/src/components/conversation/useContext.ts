@@ -39,11 +39,10 @@ export function useContext(room: () => MyRoom | undefined) {
     return t(`system.${event.change}`, { name, role, room: event.room.name })
   }
 
-  function mention(message: Message) {
-    return (username: string) => {
-      if (message.mentions.length === 0) return 'none' as const
-      return username === session.user?.username ? ('me' as const) : ('other' as const)
-    }
+  const usernames = computed(() => new Set([...people.users.values()].map((user) => user.username)))
+  function mention(username: string) {
+    if (username === session.user?.username) return 'me'
+    return usernames.value.has(username) ? 'other' : 'none'
   }
 
   return computed<Context>(() => ({ ownId: session.userId, author, quote, allowed, notice, mention }))

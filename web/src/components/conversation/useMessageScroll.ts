@@ -14,6 +14,8 @@ export interface ScrollSource {
   loadBefore: () => void
   loadAfter: () => void
   seen: (seq: number) => void
+  /** The page goes away while `seq` is the topmost message, or null if the end is followed. */
+  leave: (seq: number | null) => void
 }
 
 const estimates: Record<ListItem['row']['kind'], number> = { beginning: 140, notice: 28, message: 44 }
@@ -150,6 +152,10 @@ export function useMessageScroll(scroller: Ref<HTMLElement | undefined>, source:
     if (key && !touched) void scrollToKey(key, 'start')
   }, { flush: 'post' })
   useEventListener(window, 'focus', look)
+  useEventListener(window, 'pagehide', () => {
+    const row = held && list.value[indexOfKey(list.value, held.key)]?.row
+    source.leave(row?.kind === 'message' && row.message.seq > 0 ? row.message.seq : null)
+  })
   /* A taller composer or keyboard takes from the list; who was at the end stays there. */
   const resized = new ResizeObserver(() => {
     if (ready.value && following) void scrollToEnd()
