@@ -33,7 +33,8 @@ export default defineConfig({
   expect: { timeout: 15_000 },
   forbidOnly: !!process.env.CI,
   reporter: [['list'], ...(process.env.PLAYWRIGHT_JSON_OUTPUT_FILE ? [['json'] as const] : [])],
-  use: { ...use, trace: 'retain-on-failure', screenshot: 'only-on-failure' },
+  // Snapshots of the page would fetch its blobs, which its security policy forbids.
+  use: { ...use, trace: { mode: 'retain-on-failure', snapshots: false }, screenshot: 'only-on-failure' },
   projects: [
     { name: 'desktop', use: desktop, testIgnore: /phone\.spec\.ts/ },
     { name: 'phone', use: phone, testMatch: onPhone },
