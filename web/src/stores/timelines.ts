@@ -1,15 +1,14 @@
 import { defineStore } from 'pinia'
 import { computed, type ComputedRef, effectScope, type EffectScope, shallowReactive } from 'vue'
 import { ApiError } from '../api/errors'
-import type { Socket } from '../api/socket'
-import { accept, acceptSync, frameRoom, type Log, logAt } from '../timeline/log'
+import { frameRoom } from '../timeline/log'
 import { addAfter, addBefore, applyFrame, emptyTimeline, fromPage } from '../timeline/merge'
 import { buildRows, rowKey } from '../timeline/rows'
-import type { LogFrame, Message, MessagePage, PageBounds, SyncedRoom } from '../protocol/types'
+import type { LogFrame, Message, MessagePage, PageBounds } from '../protocol/types'
 import type { Row, Timeline } from '../timeline/types'
 import { useServices } from '../services'
-import { useConnection } from './connection'
 import { useOutbox } from './outbox'
+import { useRoomLogs } from './roomLogs'
 import { useRooms } from './rooms'
 import { useSession } from './session'
 import { useTimelineCache } from './timelineCache'
@@ -61,9 +60,7 @@ export const useTimelines = defineStore('timelines', () => {
   const cache = useTimelineCache()
   const held = shallowReactive(new Map<string, Held>())
   const views = new Map<string, { view: RoomView; scope: EffectScope }>()
-  /** How far the log of each of one's rooms was taken in. */
-  const logs = new Map<string, Log>()
-  const syncing = new Set<string>()
+  const logs = useRoomLogs({ hasWindow: (roomId) => held.get(roomId)?.filled ?? false, apply, reload })
 
   /** Reactive; undefined until `open`. */
   function view(roomId: string): RoomView | undefined {
@@ -136,10 +133,7 @@ export const useTimelines = defineStore('timelines', () => {
     if (!cached || room.filled) return
     room.timeline = cached.timeline
     room.filled = true
-    // Back to where the cached window stood: what came since then is asked for again.
-    const log = logs.get(roomId)
-    logs.set(roomId, logAt(cached.applied))
-    if (log && log.applied > cached.applied) requestSync(roomId)
+    logs.rewind(roomId, cached.applied)
   }
 
   /** Loads a window: around a seq, or the newest page. */
@@ -260,40 +254,6 @@ export const useTimelines = defineStore('timelines', () => {
     if (room?.filled) room.timeline = applyFrame(room.timeline, { type: 'newMessage', data: { message } })
   }
 
-  /** The list says how far a room's log goes: nothing up to there is owed, unless a window stands at an earlier number. */
-  function begin(roomId: string, headSeq: number): void {
-    const log = logs.get(roomId)
-    if (log && held.get(roomId)?.filled) return
-    const accepted = acceptSync(log ?? logAt(headSeq), { roomId, headSeq, events: [], complete: true })
-    logs.set(roomId, accepted.log)
-    accepted.ready.forEach(apply)
-  }
-
-  /** Takes in one frame of a log: in order, each number once. */
-  function take(frame: LogFrame): void {
-    const roomId = frameRoom(frame)
-    const rooms = useRooms()
-    if (frame.type === 'room' && frame.data.membership?.userId === session.userId && frame.data.change === 'joined' && !rooms.get(roomId)) {
-      logs.set(roomId, logAt(frame.data.seq - 1))
-      rooms.enter(frame.data.room, frame.data.membership)
-    }
-    const log = logs.get(roomId)
-    if (!log || !rooms.get(roomId)) return void rooms.discover(roomId)
-    // One's leaving or the room's end stand at the end of what one is told: nothing before them matters any more.
-    if (endsForMe(frame)) return rooms.noteFrame(frame)
-    const accepted = accept(log, frame)
-    logs.set(roomId, accepted.log)
-    accepted.ready.forEach(apply)
-    if (accepted.gap) requestSync(roomId)
-  }
-
-  function endsForMe(frame: LogFrame): boolean {
-    if (frame.type !== 'room') return false
-    const { change, membership, room, seq } = frame.data
-    if (seq <= (logs.get(room.roomId)?.applied ?? 0)) return false
-    return change === 'deleted' || (membership?.userId === session.userId && (change === 'left' || change === 'removed'))
-  }
-
   function apply(frame: LogFrame): void {
     const roomId = frameRoom(frame)
     const room = held.get(roomId)
@@ -314,85 +274,18 @@ export const useTimelines = defineStore('timelines', () => {
     room.newAfter = frame.data.message.seq - 1
   }
 
+  /** Too far behind: the window is read anew, where it stands. */
+  async function reload(roomId: string): Promise<void> {
+    const room = held.get(roomId)
+    if (!room?.filled) return
+    const { messages, hasMoreAfter } = room.timeline
+    const middle = messages[messages.length >> 1]?.seq
+    await load(roomId, room, hasMoreAfter ? { around: middle } : {}).catch(() => {})
+  }
+
   /** Tries again to load what could not be loaded while there was no connection. */
   function loadOpened(): void {
     for (const [roomId, room] of held) if (room.opened && !room.filled && room.error) void open(roomId)
-  }
-
-  /** After a new socket: brings every window held up to date. Rejects if the server cannot be asked. */
-  async function syncAll(socket: Socket): Promise<void> {
-    const behind = [...held].filter(([roomId, room]) => room.filled && logs.has(roomId) && useRooms().get(roomId))
-    let owed = behind.map(([roomId]) => roomId)
-    while (owed.length > 0) {
-      const { rooms } = await socket.request('sync', { rooms: appliedOf(owed) })
-      // Every answer brings at least one room further; an empty one would never end.
-      if (rooms.length === 0) return
-      const unfinished = await Promise.all(rooms.map(async (room) => (await takeSync(room) ? room.roomId : null)))
-      const answered = new Set(rooms.map((room) => room.roomId))
-      owed = owed.filter((roomId) => !answered.has(roomId) || unfinished.includes(roomId))
-    }
-  }
-
-  function appliedOf(roomIds: string[]): Record<string, number> {
-    return Object.fromEntries(roomIds.map((roomId) => [roomId, logs.get(roomId)?.applied ?? 0]))
-  }
-
-  /** Asks for what is missing in one room; asking twice at once is asking once. */
-  function requestSync(roomId: string): void {
-    const log = logs.get(roomId)
-    if (!log || syncing.has(roomId) || !useConnection().connected()) return
-    syncing.add(roomId)
-    useConnection().request('sync', { rooms: appliedOf([roomId]) })
-      .then(({ rooms }) => Promise.all(rooms.map(takeSync)))
-      .then((unfinished) => {
-        syncing.delete(roomId)
-        if (unfinished.includes(true)) requestSync(roomId)
-      })
-      .catch((error: unknown) => {
-        syncing.delete(roomId)
-        // Without a connection the next one syncs; a refusal for now is tried again.
-        if (error instanceof ApiError && error.temporary) setTimeout(() => requestSync(roomId), error.retryAfterMs ?? 2_000)
-      })
-  }
-
-  /** Takes one room's answer; true if it must be asked for again. */
-  async function takeSync(synced: SyncedRoom): Promise<boolean> {
-    const log = logs.get(synced.roomId)
-    if (!log) return false
-    if (!synced.complete && !synced.more) {
-      await restart(synced)
-      return false
-    }
-    const accepted = acceptSync(log, synced)
-    logs.set(synced.roomId, accepted.log)
-    accepted.ready.forEach(apply)
-    return accepted.gap
-  }
-
-  /** Too far behind: the window is read anew, where it stands. */
-  async function restart({ roomId, headSeq }: SyncedRoom): Promise<void> {
-    // No head: it is not one's room any more.
-    if (headSeq === 0) return useRooms().drop(roomId)
-    const ahead = logs.get(roomId)?.ahead ?? new Map<number, LogFrame>()
-    const accepted = acceptSync({ applied: headSeq, ahead }, { roomId, headSeq, events: [], complete: true })
-    logs.set(roomId, accepted.log)
-    const room = held.get(roomId)
-    if (room?.filled) {
-      const { messages, hasMoreAfter } = room.timeline
-      const middle = messages[messages.length >> 1]?.seq
-      await load(roomId, room, hasMoreAfter ? { around: middle } : {}).catch(() => {})
-    }
-    accepted.ready.forEach(apply)
-    void useRooms().discover(roomId)
-  }
-
-  /** Compares the heads a heartbeat named with what was delivered. */
-  function checkHeads(heads: Record<string, number>): void {
-    for (const [roomId, head] of Object.entries(heads)) {
-      const log = logs.get(roomId)
-      if (log && head > log.applied) requestSync(roomId)
-      else if (!log) void useRooms().discover(roomId)
-    }
   }
 
   /** What others wrote after `seq`, if all of it is held. */
@@ -405,13 +298,13 @@ export const useTimelines = defineStore('timelines', () => {
 
   function store(roomId: string): void {
     const room = held.get(roomId)
-    const log = logs.get(roomId)
-    if (room?.filled && log) cache.save(roomId, room.timeline, log.applied)
+    const applied = logs.applied(roomId)
+    if (room?.filled && applied !== undefined) cache.save(roomId, room.timeline, applied)
   }
 
   /** One is no longer in the room. */
   function forget(roomId: string): void {
-    logs.delete(roomId)
+    logs.forget(roomId)
     held.delete(roomId)
     views.get(roomId)?.scope.stop()
     views.delete(roomId)
@@ -423,13 +316,12 @@ export const useTimelines = defineStore('timelines', () => {
     for (const { scope } of views.values()) scope.stop()
     views.clear()
     held.clear()
-    logs.clear()
-    syncing.clear()
+    logs.reset()
   }
 
   return {
     view, open, close, loadBefore, loadAfter, jumpToPresent, reveal, find, lastOwn, edit, remove,
-    takeOwn, begin, take, loadOpened, syncAll, checkHeads, countAfter, forget, flush: cache.flush, reset,
+    takeOwn, loadOpened, countAfter, begin: logs.begin, take: logs.take, syncAll: logs.syncAll, checkHeads: logs.checkHeads, forget, flush: cache.flush, reset,
   }
 })
 
