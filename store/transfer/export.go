@@ -13,6 +13,7 @@ import (
 	"slices"
 
 	"gocloud.dev/blob"
+	"gocloud.dev/gcerrors"
 
 	"parley/store/table"
 )
@@ -104,12 +105,19 @@ func (e *exporter) files(ctx context.Context, bucket *blob.Bucket) error {
 	}
 }
 
+// file writes one file; one that was removed since it was listed is left out.
 func (e *exporter) file(ctx context.Context, bucket *blob.Bucket, key string) error {
 	attrs, err := bucket.Attributes(ctx, key)
+	if gcerrors.Code(err) == gcerrors.NotFound {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	r, err := bucket.NewReader(ctx, key, nil)
+	if gcerrors.Code(err) == gcerrors.NotFound {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

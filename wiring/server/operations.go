@@ -81,8 +81,8 @@ func (o operations) Export(ctx context.Context, w io.Writer) (err error) {
 	return err
 }
 
-// Backup implements admin.Operations. The store is copied first and the files after it, so that every file that the copy
-// of the store names is there: a file never changes, and is removed only after its last mention.
+// Backup implements admin.Operations. Files never change, but come and go: they are copied before the store and once more
+// after it, so that what the copy of the store names is there.
 func (o operations) Backup(ctx context.Context, dir string) (err error) {
 	if !filepath.IsAbs(dir) {
 		return chat.Errorf(chat.InvalidRequest, "The path of a backup must be absolute.")
@@ -97,6 +97,9 @@ func (o operations) Backup(ctx context.Context, dir string) (err error) {
 			err = errors.Join(fmt.Errorf("make the backup: %w", err), os.RemoveAll(dir))
 		}
 	}()
+	if err := copyFiles(ctx, filesDir(o.cfg.Data), filesDir(dir)); err != nil {
+		return err
+	}
 	if err := o.db.Checkpoint(storeDir(dir)); err != nil {
 		return err
 	}
@@ -106,7 +109,7 @@ func (o operations) Backup(ctx context.Context, dir string) (err error) {
 	return syncDir(dir)
 }
 
-// copyFiles copies a folder of files; one that vanishes meanwhile is left out.
+// copyFiles copies the files of a folder that are not in the other yet; one that vanishes meanwhile is left out.
 func copyFiles(ctx context.Context, from, to string) error {
 	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -125,6 +128,9 @@ func copyFiles(ctx context.Context, from, to string) error {
 		if d.IsDir() {
 			return os.MkdirAll(filepath.Join(to, name), 0o700)
 		}
+		if filepath.Ext(name) == ".tmp" { // being written
+			return nil
+		}
 		return copyFile(path, filepath.Join(to, name))
 	})
 }
@@ -139,6 +145,9 @@ func copyFile(from, to string) (err error) {
 	}
 	defer in.Close()
 	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

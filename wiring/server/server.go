@@ -106,6 +106,9 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err != nil && !errors.Is(err, web.ErrNotBuilt) {
 		return nil, err
 	}
+	if err != nil && s.serves() {
+		s.cfg.Logger.WarnContext(ctx, "serving the API only", "reason", err)
+	}
 	registry, metricsHandler := metrics(s.gateway)
 	handler, err := httpapi.New(httpapi.Config{
 		Service: s.service, Identity: who, Avatars: files.NewAvatars(s.bucket, s.cfg.AvatarBytes), Limiter: limiter,
@@ -170,8 +173,11 @@ func openFiles(data string) (*blob.Bucket, error) {
 	return bucket, nil
 }
 
+// serves tells whether there is something to listen on.
+func (s *Server) serves() bool { return s.listener != nil || s.cfg.Listen != "" }
+
 func (s *Server) listen(ctx context.Context) (err error) {
-	if s.listener != nil || s.cfg.Listen == "" {
+	if s.listener != nil || !s.serves() {
 		return nil
 	}
 	var lc net.ListenConfig
