@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"parley/chat"
 	"parley/client"
 	"parley/identity"
@@ -28,7 +30,7 @@ func TestMain(m *testing.M) {
 	if data := os.Getenv(childData); data != "" {
 		os.Exit(serveChild(data))
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m) // no goroutine outlives its owner
 }
 
 // serveChild is what `parley serve --limits off` does.

@@ -28,7 +28,7 @@ func ask(t *testing.T, h *house, p *person, method, path, body string) (status i
 	if p != nil {
 		req.Header.Set("Authorization", "Bearer "+p.Session().AccessToken)
 	}
-	res, err := http.DefaultTransport.RoundTrip(req) // follows no redirects
+	res, err := transport(t).Transport.RoundTrip(req) // follows no redirects
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestMarkupStaysText(t *testing.T) {
 	if m.Content != strings.TrimSpace(content) {
 		t.Errorf("%q came back as %q", content, m.Content)
 	}
-	res, err := http.Get(h.url + "/api/v1/server")
+	res, err := transport(t).Get(h.url + "/api/v1/server")
 	if err != nil {
 		t.Fatal(err)
 	}

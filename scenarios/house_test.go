@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -98,11 +99,18 @@ func (h *house) at(t *testing.T, name string) *person { return at(t, h.url, name
 
 func at(t *testing.T, url, name string) *person {
 	t.Helper()
-	c, err := client.New(url, client.Options{MinBackoff: 5 * time.Millisecond, MaxBackoff: 100 * time.Millisecond, Retries: 200})
+	c, err := client.New(url, client.Options{HTTP: transport(t), MinBackoff: 5 * time.Millisecond, MaxBackoff: 100 * time.Millisecond, Retries: 200})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &person{Client: c, User: chat.User{Username: name}}
+}
+
+// transport is an HTTP client whose connections end with the test.
+func transport(t *testing.T) *http.Client {
+	tr := &http.Transport{MaxIdleConnsPerHost: 8}
+	t.Cleanup(tr.CloseIdleConnections)
+	return &http.Client{Transport: tr, Timeout: 30 * time.Second}
 }
 
 func (p *person) login(t *testing.T) {

@@ -16,7 +16,7 @@ func limited(c *server.Config) { c.LimitsOff = false }
 // once makes a client that does not try again.
 func once(t *testing.T, h *house) *client.Client {
 	t.Helper()
-	c, err := client.New(h.url, client.Options{Retries: -1})
+	c, err := client.New(h.url, client.Options{HTTP: transport(t), Retries: -1})
 	if err != nil {
 		t.Fatal(err)
 	}

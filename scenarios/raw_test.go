@@ -36,7 +36,7 @@ func tryDial(t *testing.T, url string, header http.Header) (*websocket.Conn, *ht
 	if !strings.Contains(url, "/ws") {
 		url += "/ws"
 	}
-	conn, res, err := websocket.Dial(ctx, url, &websocket.DialOptions{Subprotocols: []string{"parley.v1"}, HTTPHeader: header})
+	conn, res, err := websocket.Dial(ctx, url, &websocket.DialOptions{HTTPClient: transport(t), Subprotocols: []string{"parley.v1"}, HTTPHeader: header})
 	if err == nil {
 		conn.SetReadLimit(1 << 20)
 		t.Cleanup(func() { _ = conn.CloseNow() })
