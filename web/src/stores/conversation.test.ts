@@ -146,6 +146,28 @@ describe('history', () => {
     expect(all).toEqual([...Array.from({ length: 200 }, (_, i) => `m${i + 1}`), 'now'])
   })
 
+  it('does not hurry a server that does not answer', async () => {
+    server.rooms.get('r1')!.members.get('ann')!.readSeq = 201
+    const ann = tab()
+    await ann.signIn('ann')
+    await ann.timelines.open('r1')
+    const view = ann.timelines.view('r1')!
+    const asked = () => server.seen.filter((s) => s === 'GET /rooms/r1/messages').length
+    const before = asked()
+    server.down = true
+    const loading = ann.timelines.loadBefore('r1')
+    await until(() => expect(asked()).toBe(before + 1))
+    for (let i = 0; i < 5; i++) await ann.timelines.loadBefore('r1')
+    expect(view.loadingBefore).toBe(true)
+    expect(asked()).toBe(before + 1)
+    await loading
+    expect(view.loadingBefore).toBe(false)
+    server.down = false
+    const had = view.timeline.messages.length
+    await ann.timelines.loadBefore('r1')
+    expect(view.timeline.messages.length).toBeGreaterThan(had)
+  })
+
   it('jumps to the present and goes on from there', async () => {
     server.rooms.get('r1')!.members.get('ann')!.readSeq = 51
     const ann = tab()

@@ -16,6 +16,8 @@ import { useTimelineCache } from './timelineCache'
 /** Messages of the page that a room opens with, and of those one scrolls to. */
 const pageSize = 50
 const nextSize = 100
+/** Milliseconds between attempts at a page. */
+const restFor = 2_000
 
 /** The view of one room for a page; reactive. */
 export interface RoomView {
@@ -53,7 +55,7 @@ interface Held {
   meanwhile: LogFrame[]
 }
 
-/** The messages of rooms. Actions reject with ApiError. */
+/** The messages of rooms. Actions reject with ApiError, but for `loadBefore` and `loadAfter`, which a list calls by itself. */
 export const useTimelines = defineStore('timelines', () => {
   const { routes } = useServices()
   const session = useSession()
@@ -186,7 +188,7 @@ export const useTimelines = defineStore('timelines', () => {
     if (!room || !first || room.loadingBefore || !room.timeline.hasMoreBefore) return
     room.loadingBefore = true
     try {
-      await fetchPage(roomId, room, { before: first.seq, limit: nextSize }, (page) => { room.timeline = addBefore(room.timeline, page) })
+      await fetchPage(roomId, room, { before: first.seq, limit: nextSize }, (page) => { room.timeline = addBefore(room.timeline, page) }).catch(rest)
     } finally {
       room.loadingBefore = false
     }
@@ -198,7 +200,7 @@ export const useTimelines = defineStore('timelines', () => {
     room.loadingAfter = true
     const after = room.timeline.messages.at(-1)?.seq ?? 0
     try {
-      await fetchPage(roomId, room, { after, limit: nextSize }, (page) => { room.timeline = addAfter(room.timeline, page) })
+      await fetchPage(roomId, room, { after, limit: nextSize }, (page) => { room.timeline = addAfter(room.timeline, page) }).catch(rest)
     } finally {
       room.loadingAfter = false
     }
@@ -324,6 +326,15 @@ export const useTimelines = defineStore('timelines', () => {
     takeOwn, loadOpened, countAfter, begin: logs.begin, take: logs.take, syncAll: logs.syncAll, checkHeads: logs.checkHeads, forget, flush: cache.flush, reset,
   }
 })
+
+/**
+ * A page that could not be had counts as loading for a moment longer: a list asks again as soon as it may, and the line
+ * about the connection says what is wrong.
+ */
+async function rest(error: unknown): Promise<void> {
+  if (!(error instanceof ApiError)) throw error
+  await new Promise((resolve) => setTimeout(resolve, error.retryAfterMs ?? restFor))
+}
 
 /** True if the window holds the place of `seq` (or none is asked for). */
 function covers(t: Timeline, seq: number | undefined): boolean {
