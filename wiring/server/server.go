@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"gocloud.dev/blob"
 	"gocloud.dev/blob/fileblob"
 	"golang.org/x/sync/errgroup"
@@ -52,6 +53,7 @@ type Config struct {
 
 	Version string
 	Now     func() time.Time // default time.Now
+	FS      vfs.FS           // under the store; default the disk
 	Logger  *slog.Logger     // default slog.Default
 }
 
@@ -151,7 +153,7 @@ func (s *Server) openData() (err error) {
 	if err := os.MkdirAll(s.cfg.Data, 0o700); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
 	}
-	s.db, err = pebble.Open(pebble.Options{Dir: storeDir(s.cfg.Data), Schemas: store.Schemas(), Now: s.cfg.Now, Logger: s.cfg.Logger})
+	s.db, err = pebble.Open(pebble.Options{Dir: storeDir(s.cfg.Data), Schemas: store.Schemas(), Now: s.cfg.Now, FS: s.cfg.FS, Logger: s.cfg.Logger})
 	if errors.Is(err, table.ErrLocked) {
 		return fmt.Errorf("the data folder %s is in use by another process: %w", s.cfg.Data, table.ErrLocked)
 	}
