@@ -51,6 +51,7 @@ var house = map[string]place{
 	"seed":       {[]string{"chat"}, false, "synthetic data goes through the ports, into any store"},
 	"web":        {nil, true, "the web app's files, nothing else"},
 	"scenarios":  {nil, true, "tests only"},
+	"checker":    {[]string{"chat"}, false, "it judges what clients of any house saw, and knows the nouns only"},
 
 	"wiring/server":  {[]string{"..."}, false, "wiring may import everything"},
 	"wiring/lambda":  {[]string{"..."}, false, "wiring may import everything"},
