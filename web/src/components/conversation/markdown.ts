@@ -41,7 +41,11 @@ export function makeRender(): Render {
     return purify.sanitize(html, {
       ALLOWED_TAGS: allowedTags,
       ALLOWED_ATTR: ['href', 'class', 'start', 'target', 'rel', 'tabindex'],
+      // The pattern below is asked of every attribute but these.
+      ADD_URI_SAFE_ATTR: ['start', 'target', 'rel', 'tabindex'],
       ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,
+      // Every attribute not named here must look like such an address, or it goes.
+      ADD_URI_SAFE_ATTR: ['start', 'target', 'rel', 'tabindex'],
       ALLOW_DATA_ATTR: false,
     })
   }

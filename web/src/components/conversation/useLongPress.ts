@@ -7,6 +7,7 @@ const slackPx = 10
 export function useLongPress(action: () => void) {
   let timer: ReturnType<typeof setTimeout> | undefined
   let from = { x: 0, y: 0 }
+  let fired = false
 
   function cancel(): void {
     clearTimeout(timer)
@@ -16,14 +17,22 @@ export function useLongPress(action: () => void) {
   return {
     pointerdown(event: PointerEvent) {
       cancel()
+      fired = false
       if (event.pointerType === 'mouse' || (event.target as Element).closest('a, button, input')) return
       from = { x: event.clientX, y: event.clientY }
-      timer = setTimeout(action, holdMs)
+      timer = setTimeout(() => {
+        fired = true
+        action()
+      }, holdMs)
     },
     pointermove(event: PointerEvent) {
       if (Math.hypot(event.clientX - from.x, event.clientY - from.y) > slackPx) cancel()
     },
     pointerup: cancel,
+    touchend(event: TouchEvent) {
+      /* The finger that is lifted must not tap what has come up under it. */
+      if (fired) event.preventDefault()
+    },
     pointercancel: cancel,
     contextmenu(event: MouseEvent) {
       /* Android's own menu would cover ours. */
