@@ -41,6 +41,28 @@ func (s *Service) Messages(ctx context.Context, by, roomID string, q PageQuery) 
 	return page(&r, msgs, q), nil
 }
 
+// Message returns one message of a room to a member.
+func (s *Service) Message(ctx context.Context, by, roomID, messageID string) (Message, error) {
+	if _, err := s.member(ctx, roomID, by); err != nil {
+		return Message{}, err
+	}
+	return s.messageByID(ctx, roomID, messageID)
+}
+
+// messageByID finds a message by the log number that its id carries.
+func (s *Service) messageByID(ctx context.Context, roomID, messageID string) (Message, error) {
+	if seq, ok := messageSeq(messageID); ok {
+		msgs, err := s.log.Messages(ctx, roomID, seq, seq, 1, false)
+		if err != nil {
+			return Message{}, err
+		}
+		if len(msgs) == 1 && msgs[0].MessageID == messageID {
+			return msgs[0], nil
+		}
+	}
+	return Message{}, Errorf(NotFound, "There is no such message in this room.")
+}
+
 // check refuses bounds that make no sense.
 func (q *PageQuery) check() error {
 	set := 0

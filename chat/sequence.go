@@ -407,17 +407,7 @@ func (v *view) actor(ctx context.Context, userID string, least Role) (*author, e
 
 // message returns a message of the room by its id.
 func (v *view) message(ctx context.Context, messageID string) (Message, error) {
-	seq, ok := messageSeq(messageID)
-	if ok {
-		msgs, err := v.q.s.log.Messages(ctx, v.RoomID, seq, seq, 1, false)
-		if err != nil {
-			return Message{}, err
-		}
-		if len(msgs) == 1 && msgs[0].MessageID == messageID {
-			return msgs[0], nil
-		}
-	}
-	return Message{}, Errorf(NotFound, "There is no such message in this room.")
+	return v.q.s.messageByID(ctx, v.RoomID, messageID)
 }
 
 // begin starts the commit of a plan.

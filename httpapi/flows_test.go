@@ -57,6 +57,13 @@ func TestTwoPeopleTalk(t *testing.T) {
 	if edited.Content != "hello again" || edited.UpdatedSeq <= first.Seq || edited.EditedAt == 0 {
 		t.Errorf("edited: %+v", edited)
 	}
+	var same chat.Message
+	s.api(bob, "GET", "/rooms/"+room+"/messages/"+first.MessageID, nil, 200).json(&same)
+	if same.Content != "hello again" || same.Seq != first.Seq {
+		t.Errorf("one message: %+v", same)
+	}
+	s.api(bob, "GET", "/rooms/"+room+"/messages/01J00000000000000000000000", nil, 404)
+	s.api(s.join("mallory"), "GET", "/rooms/"+room+"/messages/"+first.MessageID, nil, 403)
 	s.api(bob, "PATCH", "/rooms/"+room+"/messages/"+first.MessageID, obj{"content": "mine now"}, 403)
 	s.api(bob, "DELETE", "/rooms/"+room+"/messages/"+first.MessageID, nil, 403)
 	s.api(ada, "DELETE", "/rooms/"+room+"/messages/"+first.MessageID, nil, 200).json(&deleted)

@@ -58,6 +58,8 @@ func (a *api) messageRoutes() {
 		about: "Messages as they are now, ascending by seq. At most one of before, after and around; without any, the newest.", refuses: inRoom}, a.listMessages)
 	handle(a, route{id: "sendMessage", method: http.MethodPost, path: "/rooms/{roomId}/messages", tag: "messages", summary: "Send a message",
 		about: "The answer means: durable, in the room's order, exactly once.", status: http.StatusCreated, access: counted, refuses: inRoom}, a.sendMessage)
+	handle(a, route{id: "getMessage", method: http.MethodGet, path: "/rooms/{roomId}/messages/{messageId}", tag: "messages",
+		summary: "One message as it is now", refuses: inRoom}, a.getMessage)
 	handle(a, route{id: "editMessage", method: http.MethodPatch, path: "/rooms/{roomId}/messages/{messageId}", tag: "messages",
 		summary: "Edit one's own message", access: counted, refuses: inRoom}, a.editMessage)
 	handle(a, route{id: "deleteMessage", method: http.MethodDelete, path: "/rooms/{roomId}/messages/{messageId}", tag: "messages",
@@ -85,6 +87,11 @@ func (a *api) sendMessage(ctx context.Context, in *struct {
 	m, err := a.Service.Send(ctx, me(ctx).UserID, chat.NewMessage{
 		RoomID: in.RoomID, Content: in.Body.Content, ClientMessageID: in.Body.ClientMessageID, ReplyTo: in.Body.ReplyTo, Attachments: in.Body.Attachments,
 	})
+	return &out[chat.Message]{*whole(&m)}, err
+}
+
+func (a *api) getMessage(ctx context.Context, in *MessagePath) (*out[chat.Message], error) {
+	m, err := a.Service.Message(ctx, me(ctx).UserID, in.RoomID, in.MessageID)
 	return &out[chat.Message]{*whole(&m)}, err
 }
 
