@@ -138,6 +138,8 @@ test('Markdown is drawn, and nothing in a message is ever run', async ({ world }
   await expect(drawn.locator('pre code')).toContainText('const tide = "high" // <b>')
   await expect(drawn.locator('li')).toHaveText(['one', 'two'])
   await expect(drawn.getByRole('link')).toHaveAttribute('rel', /noopener/)
+  await expect(drawn.getByRole('link')).toHaveAttribute('target', '_blank')
+  await expect(drawn.locator('pre')).toHaveAttribute('tabindex', '0')
 
   const hostile = [
     '<script>window.run = 1</script>',

@@ -32,6 +32,12 @@ export function useLifecycle(): void {
     }
   }, { immediate: true, flush: 'sync' })
 
+  // The server closes the sockets of a session that ends; one that is still open would ask to come back.
+  watch(() => session.leaving, (leaving) => {
+    if (leaving) connection.stop()
+    else if (session.signedIn) connection.start()
+  }, { flush: 'sync' })
+
   function flush(): void {
     drafts.flush()
     timelines.flush()

@@ -26,6 +26,8 @@ export const useSession = defineStore('session', () => {
   const storage = shallowRef<Storage | null>(null)
 
   const signedIn = computed(() => status.value === 'signedIn')
+  /** True while the person logs out: nothing may ask the server in their name any more. */
+  const leaving = ref(false)
   const userId = computed(() => user.value?.userId ?? '')
 
   const tabs = new BroadcastChannel('parley')
@@ -70,13 +72,11 @@ export const useSession = defineStore('session', () => {
 
   /** Ends the session and erases what this browser holds of it (rooms, messages, drafts, outbox). */
   async function logout(): Promise<void> {
-    const who = userId.value
-    await routes.logout().catch((error: unknown) => {
+    await end(() => routes.logout().catch((error: unknown) => {
       // Without the server the cookie stays; the person must know that they are not logged out.
       if (error instanceof ApiError && error.code === 'unauthenticated') return
       throw error
-    })
-    await forgetAll(who)
+    }))
   }
 
   async function updateProfile(patch: { displayName: string }): Promise<void> {
@@ -99,8 +99,18 @@ export const useSession = defineStore('session', () => {
 
   /** Ends every session, this one included. */
   async function endAllSessions(): Promise<void> {
-    await routes.endSessions()
-    await forgetAll(userId.value)
+    await end(routes.endSessions)
+  }
+
+  async function end(work: () => Promise<unknown>): Promise<void> {
+    const who = userId.value
+    leaving.value = true
+    try {
+      await work()
+      await forgetAll(who)
+    } finally {
+      leaving.value = false
+    }
   }
 
   async function enter(who: LoginResult['user']): Promise<void> {
@@ -139,7 +149,7 @@ export const useSession = defineStore('session', () => {
   }
 
   return {
-    status, user, server, storage, signedIn, userId,
+    status, user, server, storage, signedIn, leaving, userId,
     onEnter, restore, loadServer, register, login, logout, updateProfile, setAvatar, removeAvatar, changePassword,
     listSessions, endSession, endAllSessions, previewInvite,
   }

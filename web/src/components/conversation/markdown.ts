@@ -44,8 +44,6 @@ export function makeRender(): Render {
       // The pattern below is asked of every attribute but these.
       ADD_URI_SAFE_ATTR: ['start', 'target', 'rel', 'tabindex'],
       ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,
-      // Every attribute not named here must look like such an address, or it goes.
-      ADD_URI_SAFE_ATTR: ['start', 'target', 'rel', 'tabindex'],
       ALLOW_DATA_ATTR: false,
     })
   }
