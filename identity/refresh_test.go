@@ -221,7 +221,7 @@ func TestRepeatWithAKeyUnknownHereKeepsTheToken(t *testing.T) {
 	r := *h.ring.Load()
 	r.refresh = [][]byte{newSecret()}
 	h.ring.Store(&r)
-	again, err := h.Refresh(h.ctx, g.RefreshToken, Device{})
+	again, err := h.Refresh(h.ctx, g.RefreshToken, Device{Browser: true})
 	if err != nil || again.RefreshToken != "" || again.AccessToken == "" {
 		t.Fatalf("%+v, %v", again, err)
 	}
