@@ -1,0 +1,147 @@
+package checker
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+)
+
+// nemesis strikes the house, its disk and clock, and the network, in an order that its seed gives.
+type nemesis struct {
+	rec    *record
+	house  *house
+	proxy  *proxy
+	rng    *rand.Rand
+	struck map[string]int
+}
+
+// fault is one kind of strike. A strike lasts until it returns.
+type strike struct {
+	name string
+	do   func(ctx context.Context)
+}
+
+func (n *nemesis) strikes() []strike {
+	network := func(share float64, last time.Duration, do func(k *link)) func(ctx context.Context) {
+		return func(ctx context.Context) {
+			n.proxy.strike(n.rng, share, do)
+			pause(ctx, last)
+		}
+	}
+	ms := time.Millisecond
+	return []strike{
+		{"kill -9", n.kill},
+		{"kill -9 twice", func(ctx context.Context) { n.kill(ctx); pause(ctx, n.upTo(150*ms)); n.kill(ctx) }},
+		{"SIGTERM", n.terminate},
+		{"disk full", n.full},
+		{"no space for the log", func(ctx context.Context) { n.fail(ctx, "nospace") }},
+		{"failing fsync", func(ctx context.Context) { n.fail(ctx, "nosync") }},
+		{"clock jump", n.jump},
+		{"all cut", network(1, 0, (*link).cut)},
+		{"cut at a random byte", network(0.7, 300*ms, func(k *link) {
+			n.way(k).budget.Store(1 + n.rng.Int64N(3000))
+		})},
+		{"half-open", network(0.4, 900*ms, func(k *link) { k.up.swallow.Store(true); k.down.swallow.Store(true) })},
+		{"swallowed one way", network(0.3, 900*ms, func(k *link) { n.way(k).swallow.Store(true) })},
+		{"stalled one way", network(0.5, 700*ms, func(k *link) {
+			n.way(k).stalled.Store(time.Now().Add(200*ms + n.upTo(900*ms)).UnixNano())
+		})},
+		{"delayed", network(0.5, 600*ms, func(k *link) { n.way(k).delay.Store(int64(n.upTo(40 * ms))) })},
+		{"doubled and late frames", network(0.8, 900*ms, func(k *link) { k.up.double.Store(40) })},
+		{"slow readers", network(0.4, 900*ms, func(k *link) { k.down.trickle.Store(true) })},
+		{"kill -9 under stalls", func(ctx context.Context) {
+			n.proxy.strike(n.rng, 0.5, func(k *link) { n.way(k).stalled.Store(time.Now().Add(n.upTo(600 * ms)).UnixNano()) })
+			n.kill(ctx)
+		}},
+	}
+}
+
+// run strikes until ctx ends, and every kind once at least.
+func (n *nemesis) run(ctx context.Context, always context.Context) {
+	for pass := 0; ; pass++ {
+		all := n.strikes()
+		n.rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+		for _, s := range all {
+			if pass > 0 && ctx.Err() != nil || always.Err() != nil {
+				return
+			}
+			s.do(always)
+			n.struck[s.name]++
+			pause(always, 100*time.Millisecond+n.upTo(300*time.Millisecond))
+			if n.rng.IntN(3) == 0 { // otherwise faults add up
+				n.heal()
+			}
+		}
+	}
+}
+
+func (n *nemesis) heal() {
+	for _, k := range n.proxy.all() {
+		k.heal()
+	}
+}
+
+// upTo is a random time; the nemesis is the only user of its rng.
+func (n *nemesis) upTo(d time.Duration) time.Duration { return time.Duration(n.rng.Int64N(int64(d))) }
+
+// way is a random direction.
+func (n *nemesis) way(k *link) *way {
+	if n.rng.IntN(2) == 0 {
+		return &k.up
+	}
+	return &k.down
+}
+
+func (n *nemesis) kill(context.Context) {
+	n.house.kill()
+	n.house.start()
+}
+
+func (n *nemesis) terminate(context.Context) {
+	if err := n.house.stop(); err != nil {
+		n.rec.violation(Violation{Impossible, "", fmt.Sprintf("after SIGTERM the server ended with %v", err)})
+	}
+	n.house.start()
+}
+
+// full says for a while that the disk is full: writes are refused as unavailable, and go on after.
+func (n *nemesis) full(ctx context.Context) {
+	n.house.forgiving.Store(true)
+	n.house.tell("full on")
+	pause(ctx, 400*time.Millisecond)
+	n.house.tell("full off")
+	n.house.forgiving.Store(false)
+}
+
+// fail lets the log of the store fail for good: the server must end by itself, with an error.
+func (n *nemesis) fail(_ context.Context, how string) {
+	n.house.forgiving.Store(true)
+	n.house.tell("%s", how)
+	if err := n.house.ended(); err == nil {
+		n.rec.violation(Violation{Impossible, "", "the server ended with 0 although its disk failed"})
+	}
+	n.house.start()
+	n.house.forgiving.Store(false)
+}
+
+// jump sets the server's clock, so that tokens expire at once or are from the future.
+func (n *nemesis) jump(ctx context.Context) {
+	for _, seconds := range []int64{n.rng.Int64N(7200), -n.rng.Int64N(7200), 0} {
+		n.house.tell("ahead %d", seconds)
+		pause(ctx, 300*time.Millisecond)
+	}
+}
+
+func (n *nemesis) String() string {
+	var all []string
+	total := 0
+	for _, name := range slices.Sorted(maps.Keys(n.struck)) {
+		all = append(all, fmt.Sprintf("%s %d", name, n.struck[name]))
+		total += n.struck[name]
+	}
+	return fmt.Sprintf("%d (%s)", total, strings.Join(all, ", "))
+}
