@@ -1,5 +1,5 @@
-import { deflateSync } from 'node:zlib'
 import { Chat } from './support/chat'
+import { encodePng } from './support/png'
 import { expect, type Page, password, test } from './support/test'
 import { visibleText, wordsOf } from './support/words'
 
@@ -170,28 +170,5 @@ function colourOf(image: ReturnType<Page['locator']>): Promise<string> {
 
 /** A PNG, red on its left half and blue on its right. */
 function halves(width: number, height: number): Buffer {
-  const row = Buffer.concat([Buffer.from([0]), ...Array.from({ length: width }, (_, x) => Buffer.from(x < width / 2 ? [220, 20, 20] : [20, 20, 220]))])
-  const header = Buffer.alloc(13)
-  header.writeUInt32BE(width, 0)
-  header.writeUInt32BE(height, 4)
-  header.set([8, 2, 0, 0, 0], 8)
-  const chunk = (type: string, data: Buffer) => {
-    const body = Buffer.concat([Buffer.from(type), data])
-    const out = Buffer.alloc(body.length + 8)
-    out.writeUInt32BE(data.length, 0)
-    body.copy(out, 4)
-    out.writeUInt32BE(crc(body), body.length + 4)
-    return out
-  }
-  const pixels = deflateSync(Buffer.concat(Array.from({ length: height }, () => row)))
-  return Buffer.concat([Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]), chunk('IHDR', header), chunk('IDAT', pixels), chunk('IEND', Buffer.alloc(0))])
-}
-
-function crc(data: Buffer): number {
-  let value = 0xffffffff
-  for (const byte of data) {
-    value ^= byte
-    for (let bit = 0; bit < 8; bit++) value = value & 1 ? (value >>> 1) ^ 0xedb88320 : value >>> 1
-  }
-  return (value ^ 0xffffffff) >>> 0
+  return encodePng(width, height, [[220, 20, 20], [20, 20, 220]], (x) => x < width / 2 ? 0 : 1)
 }

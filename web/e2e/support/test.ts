@@ -20,10 +20,10 @@ export class World {
     this.options = options
   }
 
-  /** Registers somebody; the first one names the server, and with it its first room, "Harbour". */
-  register(username: string, displayName = username): Promise<Api> {
+  /** Registers somebody; the first one names the server, and with it its first room. */
+  register(username: string, displayName = username, serverName = 'Harbour'): Promise<Api> {
     const first = this.people++ === 0
-    return Api.register(this.server.url, username, displayName, first ? 'Harbour' : undefined)
+    return Api.register(this.server.url, username, displayName, first ? serverName : undefined)
   }
   private people = 0
 
