@@ -122,8 +122,8 @@ func (v *view) heir(ctx context.Context, leaving string) (*Membership, error) {
 	}
 }
 
-// SetMember adds a person to a room (moderators), or gives a member another role (owners). An empty role means Member
-// for a new member and no change for others.
+// SetMember adds a person to a room (moderators, in a public room anybody, as who is added could come by themselves), or
+// gives a member another role (owners). An empty role means Member for a new member and no change for others.
 func (s *Service) SetMember(ctx context.Context, by, roomID, userID string, role Role) (Membership, error) {
 	if err := s.checkMemberRequest(ctx, by, roomID, userID); err != nil {
 		return Membership{}, err
@@ -141,7 +141,7 @@ func (s *Service) SetMember(ctx context.Context, by, roomID, userID string, role
 	var out Membership
 	err = s.do(ctx, by, roomID, func(ctx context.Context, v *view) (Commit, error) {
 		c := v.begin()
-		a, err := v.groupActor(ctx, by, Moderator)
+		a, err := v.groupActor(ctx, by, Member)
 		if err != nil {
 			return c, err
 		}
@@ -150,41 +150,54 @@ func (s *Service) SetMember(ctx context.Context, by, roomID, userID string, role
 			return c, err
 		}
 		if m == nil {
-			if role.rank() > a.Role.rank() {
-				return c, Errorf(Forbidden, "Nobody can give a role above their own.")
-			}
-			if err := s.roomFor(ctx, userID); err != nil {
-				return c, err
-			}
-			v.join(&c, by, userID, cmp.Or(role, Member))
-			out = c.Join[0]
-			return c, nil
+			out, err = v.addMember(ctx, &c, a, userID, cmp.Or(role, Member))
+		} else {
+			out, err = v.changeRole(ctx, &c, a, m.Membership, cmp.Or(role, m.Role))
 		}
-		out = m.Membership
-		if role == "" || role == m.Role {
-			return c, nil
-		}
-		if a.Role != Owner {
-			return c, Errorf(Forbidden, "Only an owner can change roles.")
-		}
-		if by == userID {
-			heir, err := v.heir(ctx, by)
-			if err != nil {
-				return c, err
-			}
-			if heir != nil || v.MemberCount == 1 {
-				return c, Errorf(Conflict, "A room needs an owner: make somebody else owner first.")
-			}
-		}
-		out.Role = role
-		c.Join = []Membership{out}
-		c.add(MemberRole, by, s.now().UnixMilli(), &out)
-		return c, nil
+		return c, err
 	})
 	if err != nil { // out may still be the plan's
 		return Membership{}, err
 	}
 	return out, nil
+}
+
+// addMember plans that a brings somebody into the room.
+func (v *view) addMember(ctx context.Context, c *Commit, a *author, userID string, role Role) (Membership, error) {
+	if v.Kind != Public && a.Role.rank() < Moderator.rank() {
+		return Membership{}, Errorf(Forbidden, "Only moderators bring people into a private room.")
+	}
+	if role.rank() > a.Role.rank() {
+		return Membership{}, Errorf(Forbidden, "Nobody can give a role above their own.")
+	}
+	if err := v.q.s.roomFor(ctx, userID); err != nil {
+		return Membership{}, err
+	}
+	v.join(c, a.UserID, userID, role)
+	return c.Join[0], nil
+}
+
+// changeRole plans that a gives m another role.
+func (v *view) changeRole(ctx context.Context, c *Commit, a *author, m Membership, role Role) (Membership, error) {
+	if role == m.Role {
+		return m, nil
+	}
+	if a.Role != Owner {
+		return m, Errorf(Forbidden, "Only an owner can change roles.")
+	}
+	if a.UserID == m.UserID {
+		heir, err := v.heir(ctx, m.UserID)
+		if err != nil {
+			return m, err
+		}
+		if heir != nil || v.MemberCount == 1 {
+			return m, Errorf(Conflict, "A room needs an owner: make somebody else owner first.")
+		}
+	}
+	m.Role = role
+	c.Join = []Membership{m}
+	c.add(MemberRole, a.UserID, v.q.s.now().UnixMilli(), &m)
+	return m, nil
 }
 
 func (s *Service) checkMemberRequest(ctx context.Context, by, roomID, userID string) error {

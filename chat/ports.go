@@ -204,6 +204,7 @@ type Rule string
 const (
 	LimitSend            Rule = "send"             // messages and changes, by user
 	LimitTyping          Rule = "typing"           // typing, read and presence requests, by user
+	LimitTypingRoom      Rule = "typing-room"      // told by all members of one room together
 	LimitRequests        Rule = "requests"         // any other request, by user
 	LimitRegister        Rule = "register"         // accounts, by address
 	LimitFailuresAddress Rule = "failures-address" // failed log-ins, by address

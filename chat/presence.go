@@ -58,7 +58,9 @@ func (s *Service) runPresence(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			s.announcePresence(ctx)
+			if !s.shed("") { // later, then
+				s.announcePresence(ctx)
+			}
 		}
 	}
 }
@@ -201,12 +203,19 @@ func (s *Service) clients(ctx context.Context, set map[string]bool) ([]Client, e
 }
 
 // Typing tells the others of a room that by is writing. Whoever hears it forgets it after five seconds without another.
+// When messages have to wait, or very many write, nobody is told.
 func (s *Service) Typing(ctx context.Context, by, roomID string) error {
 	if err := s.allow(ctx, LimitTyping, by); err != nil {
 		return err
 	}
+	if s.shed(roomID) {
+		return nil
+	}
 	if _, err := s.member(ctx, roomID, by); err != nil {
 		return err
+	}
+	if s.limiter.Allow(ctx, LimitTypingRoom, roomID) > 0 {
+		return nil
 	}
 	s.deliverer.Signal(ctx, roomID, by, Event{Typing: &Typing{RoomID: roomID, UserID: by}})
 	return nil

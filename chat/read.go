@@ -9,13 +9,16 @@ const (
 	SmallPresence = 200
 )
 
-// MarkRead moves one's read marker forward, at most to the head.
+// MarkRead moves one's read marker forward, at most to the head. It is refused when messages have to wait.
 func (s *Service) MarkRead(ctx context.Context, by, roomID string, seq int64) error {
 	if seq < 0 || seq >= maxSeq {
 		return invalid("seq", "seq must be a log number.")
 	}
 	if err := s.allow(ctx, LimitTyping, by); err != nil {
 		return err
+	}
+	if s.shed(roomID) {
+		return busy("The server is too busy. Please try again.", maxWait)
 	}
 	r, err := s.member(ctx, roomID, by)
 	if err != nil {

@@ -14,7 +14,6 @@ import (
 // read (memberships, messages) is still true when it is committed, since any change of it would have moved the head.
 
 const (
-	maxQueued     = 2048             // steps waiting in one room; more are refused
 	maxSequencers = 8192             // rooms whose heads are kept in memory
 	maxAttempts   = 20               // plans of one step before it is refused as busy
 	commitTimeout = 15 * time.Second // for one commit, however many steps it holds
@@ -24,6 +23,7 @@ const (
 type step struct {
 	by     string
 	origin Origin
+	at     time.Duration // when it was queued, on the Service's clock
 
 	msg  *Message // a new message without its number, or
 	plan func(ctx context.Context, v *view) (Commit, error)
@@ -36,16 +36,18 @@ func (st *step) refuse(err error) { st.done(Message{}, false, err) }
 
 // sequencer orders the changes of one room.
 //
-// mu guards queue, busy and dead. Everything else belongs to the goroutine that drains the queue; there is one while
+// mu guards what stands under it. Everything else belongs to the goroutine that drains the queue; there is one while
 // busy, none otherwise.
 type sequencer struct {
 	s      *Service
 	roomID string
 
-	mu    sync.Mutex
-	queue []*step
-	busy  bool
-	dead  bool // no longer in the service's map
+	mu      sync.Mutex
+	queue   []*step
+	waiting int           // steps in the queue or being run
+	oldest  time.Duration // when the first of them was queued
+	busy    bool
+	dead    bool // no longer in the service's map
 
 	known   bool // room and members are those of the stored head
 	room    Room // HeadSeq zero: there is no such room
@@ -58,8 +60,9 @@ type author struct {
 	username string
 }
 
-// enqueue hands a step to its room's sequencer. Steps enqueued one after another keep their order.
+// enqueue hands a step to its room's sequencer, or refuses it. Steps enqueued one after another keep their order.
 func (s *Service) enqueue(roomID string, st *step) {
+	st.at = s.elapsed()
 	for {
 		q := s.sequencer(roomID)
 		q.mu.Lock()
@@ -67,14 +70,16 @@ func (s *Service) enqueue(roomID string, st *step) {
 			q.mu.Unlock()
 			continue
 		}
-		if len(q.queue) >= maxQueued {
+		if err := q.admit(st); err != nil {
 			q.mu.Unlock()
-			s.draining.Go(func() {
-				st.refuse(&Error{Code: RateLimited, Message: "This room is too busy. Please try again.", RetryAfter: time.Second})
-			})
+			st.refuse(err)
 			return
 		}
 		q.queue = append(q.queue, st)
+		if q.waiting++; q.waiting == 1 {
+			q.oldest = st.at
+		}
+		s.admission.add(st.at, st.size())
 		start := !q.busy
 		q.busy = true
 		q.mu.Unlock()
@@ -127,8 +132,27 @@ func (q *sequencer) drain() {
 				n = messageRun(steps)
 			}
 			q.run(steps[:n])
+			q.settle(steps[:n], steps[n:])
 			steps = steps[n:]
 		}
+	}
+}
+
+// settle counts steps that are done; rest were taken from the queue with them.
+func (q *sequencer) settle(done, rest []*step) {
+	var size int64
+	for _, st := range done {
+		size += st.size()
+	}
+	q.s.admission.bytes.Add(-size)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting -= len(done)
+	if len(rest) == 0 {
+		rest = q.queue
+	}
+	if len(rest) > 0 {
+		q.oldest = rest[0].at
 	}
 }
 
@@ -184,7 +208,9 @@ func (q *sequencer) run(steps []*step) {
 		} else if c, steps = q.planMessages(ctx, steps); len(steps) == 0 {
 			return
 		}
+		began := q.s.elapsed()
 		err = q.s.log.Commit(ctx, c)
+		q.s.admission.answered(began, q.s.elapsed())
 		duplicate, isDuplicate := errors.AsType[*DuplicateError](err)
 		switch {
 		case err == nil:

@@ -128,7 +128,9 @@ type Service struct {
 	sequencers map[string]*sequencer
 	draining   sync.WaitGroup // one for each sequencer at work
 
-	presence presence
+	presence  presence
+	admission admission
+	began     time.Time // zero of the clock of admission
 }
 
 // New makes a Service.
@@ -142,7 +144,7 @@ func New(c Config) *Service {
 	return &Service{
 		log: c.Log, rooms: c.Rooms, markers: c.Markers, users: c.Users, seen: c.Seen, deliverer: c.Deliverer, limiter: c.Limiter,
 		names: c.Names, now: c.Now, logger: c.Logger,
-		sequencers: make(map[string]*sequencer),
+		sequencers: make(map[string]*sequencer), began: c.Now(),
 		presence:   presence{pending: make(map[string]pendingPresence), announced: make(map[string]bool)},
 	}
 }

@@ -50,7 +50,8 @@ func inviteView(i *chat.Invite) Invite {
 	return Invite{i.TokenHash, i.Token, i.RoomID, i.CreatedBy, i.CreatedAt, i.ExpiresAt, i.MaxUses, i.Uses}
 }
 
-// CreateInvite makes an invitation into a room, by one of its moderators, or to the server, by an administrator.
+// CreateInvite makes an invitation into a room, by one of its moderators (into a public room of an open server by any
+// member), or to the server, by an administrator.
 func (l *Local) CreateInvite(ctx context.Context, p Principal, n NewInvite) (Invite, error) {
 	n.MaxUses = cmp.Or(n.MaxUses, DefaultInviteUses)
 	n.ExpiresIn = cmp.Or(n.ExpiresIn, DefaultInviteFor)
@@ -94,7 +95,11 @@ func (l *Local) mayInvite(ctx context.Context, p Principal, roomID string) error
 	if room.Kind == chat.Direct {
 		return chat.Errorf(chat.Forbidden, "Nobody can be invited into a direct conversation.")
 	}
-	if room.Membership == nil || room.Membership.Role != chat.Owner && room.Membership.Role != chat.Moderator {
+	if room.Membership == nil {
+		return chat.Errorf(chat.Forbidden, "You are not a member of this room.")
+	}
+	// Where anybody may register, and enter the room, a link gives nothing away.
+	if room.Membership.Role == chat.Member && (room.Kind != chat.Public || l.registration != Open) {
 		return chat.Errorf(chat.Forbidden, "Only moderators of the room invite people.")
 	}
 	return nil

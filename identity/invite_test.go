@@ -192,7 +192,7 @@ func TestWhoMayInvite(t *testing.T) {
 		{berta, "", chat.Forbidden},
 		{berta, room.RoomID, ""},
 		{admin, room.RoomID, chat.Forbidden}, // an administrator is no member, and sees no more than others
-		{berta, first.RoomID, chat.Forbidden},
+		{berta, first.RoomID, ""}, // a member: anybody could register and join
 		{admin, first.RoomID, ""},
 		{berta, direct.RoomID, chat.Forbidden},
 		{berta, "nowhere", chat.NotFound},
@@ -202,6 +202,9 @@ func TestWhoMayInvite(t *testing.T) {
 			t.Errorf("%+v: %v", c, err)
 		}
 	}
+	h.Local.registration = InviteOnly
+	_, err = h.CreateInvite(h.ctx, berta, NewInvite{RoomID: first.RoomID})
+	wantCode(t, err, chat.Forbidden, "a member, where a link lets people register")
 	for _, n := range []NewInvite{{MaxUses: -1}, {MaxUses: 1001}, {ExpiresIn: -time.Hour}, {ExpiresIn: time.Second}, {ExpiresIn: 91 * 24 * time.Hour}} {
 		_, err := h.CreateInvite(h.ctx, admin, n)
 		wantCode(t, err, chat.InvalidRequest, "%+v", n)

@@ -184,6 +184,13 @@ export const useRooms = defineStore('rooms', () => {
   }
 
   const browse = routes.publicRooms
+
+  /** A public room that one is not in, or null. */
+  async function preview(roomId: string): Promise<Room | null> {
+    const room = await routes.room(roomId)
+    return room.membership || room.kind !== 'public' ? null : room
+  }
+
   const create = async (input: { kind: 'public' | 'private'; name: string; topic?: string }) => adopt(await routes.createRoom(input))
   const join = async (roomId: string) => adopt(await routes.join(roomId))
   const openDirect = async (userIds: string[]) => adopt(await routes.direct(userIds))
@@ -246,7 +253,7 @@ export const useRooms = defineStore('rooms', () => {
   }
 
   return {
-    byId, loaded, channels, directs, totals, get, title, others, refresh, browse, create, update, remove, join, leave, openDirect,
+    byId, loaded, channels, directs, totals, get, title, others, refresh, browse, preview, create, update, remove, join, leave, openDirect,
     members, setMember, removeMember, createInvite, listInvites, revokeInvite, acceptInvite, markRead,
     adopt, discover, drop, enter, noteFrame, noteRead, flushRead: marks.flush, hydrate, reset,
   }
