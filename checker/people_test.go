@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"testing"
 	"time"
 
 	"parley/chat"
@@ -40,18 +41,22 @@ type person struct {
 	own   []chat.Message // acknowledged, neither edited nor deleted since
 }
 
-// newPerson makes the client of somebody whose account is there or not.
-func newPerson(rec *record, name, address string, session client.Session) *person {
+// caller makes requests; its connections are its own.
+func caller(t *testing.T) *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 8
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport, Timeout: 2 * silence}
+}
+
+// newPerson makes the client of somebody, with a session if there is one already.
+func newPerson(rec *record, name, address string, http *http.Client, session client.Session) *person {
 	c, err := client.New(address, client.Options{
-		HTTP: &http.Client{Transport: transport, Timeout: 2 * silence}, Session: session,
-		Retries: -1, MinBackoff: 5 * time.Millisecond, MaxBackoff: 200 * time.Millisecond,
+		HTTP: http, Session: session, Retries: -1, MinBackoff: 5 * time.Millisecond, MaxBackoff: 200 * time.Millisecond,
 	})
 	if err != nil {
 		rec.t.Fatal(err)
 	}
-	rec.t.Cleanup(transport.CloseIdleConnections)
 	return &person{Client: c, rec: rec, name: name, id: session.User.UserID, forgiving: func() bool { return false }}
 }
 
@@ -253,6 +258,20 @@ func (p *person) read(ctx context.Context, room string, q chat.PageQuery) {
 	if chat.CodeOf(err) == chat.Unauthenticated {
 		p.expired(ctx)
 	}
+}
+
+// word sends a message that counts, over HTTP on a good network.
+func (p *person) word(t *testing.T, room string) chat.Message {
+	t.Helper()
+	id := fmt.Sprintf("word %d", p.sent.Add(1))
+	op := p.perform(t.Context(), Op{Room: room, Kind: Send, ID: id, Content: id}, 0, func(ctx context.Context) (chat.Message, bool, error) {
+		m, err := p.Send(ctx, chat.NewMessage{RoomID: room, ClientMessageID: id, Content: id})
+		return m, true, err
+	})
+	if op.Message == nil {
+		t.Fatalf("%s was not sent", id)
+	}
+	return *op.Message
 }
 
 // room is one of the rooms that the person believes to be in, or was in.

@@ -25,7 +25,9 @@ import (
 type raw struct {
 	*device
 	p   *person
-	url func() string // of the socket
+	url string // of the socket
+
+	tamper func(text []byte) [][]byte // what the network makes of a frame, if it lies
 
 	// Of the connection; owned by run.
 	conn    net.Conn
@@ -76,7 +78,10 @@ type change struct {
 }
 
 func newRaw(ctx context.Context, rec *record, p *person, name, address string) *raw {
-	return &raw{device: newDevice(ctx, rec, p, name), p: p, url: func() string { return "ws" + strings.TrimPrefix(address, "http") + "/ws" }}
+	return &raw{
+		device: newDevice(ctx, rec, p, name), p: p, url: "ws" + strings.TrimPrefix(address, "http") + "/ws",
+		tamper: func(text []byte) [][]byte { return [][]byte{text} },
+	}
 }
 
 // run keeps a connection until ctx ends.
@@ -103,7 +108,7 @@ func (c *raw) connect(ctx context.Context) (started bool, err error) {
 		Timeout: silence, Protocols: []string{"parley.v1"},
 		Header: ws.HandshakeHeaderHTTP(http.Header{"Authorization": {"Bearer " + c.p.token(ctx)}}),
 	}
-	conn, early, _, err := dialer.Dial(ctx, c.url())
+	conn, early, _, err := dialer.Dial(ctx, c.url)
 	if err != nil {
 		if status, ok := errors.AsType[ws.StatusError](err); ok && int(status) == http.StatusUnauthorized {
 			c.p.expired(ctx)
@@ -137,8 +142,10 @@ func (c *raw) connect(ctx context.Context) (started bool, err error) {
 		if err != nil {
 			return c.started, err
 		}
-		if err := c.frame(ctx, text); err != nil {
-			return c.started, err
+		for _, text := range c.tamper(text) {
+			if err := c.frame(text); err != nil {
+				return c.started, err
+			}
 		}
 	}
 }
@@ -195,7 +202,7 @@ func (c *raw) writeFrame(conn net.Conn, f ws.Frame) error {
 	return ws.WriteFrame(conn, ws.MaskFrameInPlace(f))
 }
 
-func (c *raw) frame(ctx context.Context, text []byte) error {
+func (c *raw) frame(text []byte) error {
 	var f frame
 	if err := json.Unmarshal(text, &f); err != nil {
 		return fmt.Errorf("%w: %q", errProtocol, text)
@@ -237,10 +244,9 @@ func (c *raw) change(f frame) (change, error) {
 	if err := json.Unmarshal(f.Data, &data); err != nil {
 		return ch, fmt.Errorf("%w: a frame %s with %s", errProtocol, f.Type, f.Data)
 	}
-	if err := json.Unmarshal(data.Message, &ch.message); err != nil || ch.message == nil {
+	if ch.message, ch.shown = c.rec.message(data.Message); ch.message == nil {
 		return ch, fmt.Errorf("%w: a frame %s with %s", errProtocol, f.Type, f.Data)
 	}
-	ch.shown = c.rec.canonical(data.Message)
 	ch.room, ch.seq, ch.frame = ch.message.RoomID, ch.message.Seq, ch.shown
 	if f.Type == "messageUpdated" {
 		ch.kind, ch.seq = chat.MessageChanged, ch.message.UpdatedSeq

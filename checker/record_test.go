@@ -3,6 +3,7 @@ package checker
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -20,12 +21,18 @@ type record struct {
 	mu     sync.Mutex // guards what follows
 	ops    []Op
 	pages  []Page
-	wrong  []Violation // broken promises that need no comparison
-	frames map[string]string
+	wrong  []Violation       // broken promises that need no comparison
+	frames map[string]shared // by the text as it came: most is told to many
+}
+
+// shared is a frame's contents, kept once.
+type shared struct {
+	canonical string
+	message   *chat.Message
 }
 
 func newRecord(t *testing.T) *record {
-	return &record{t: t, begun: time.Now(), frames: map[string]string{}}
+	return &record{t: t, begun: time.Now(), frames: map[string]shared{}}
 }
 
 func (r *record) now() int64 { return int64(time.Since(r.begun)) }
@@ -48,18 +55,30 @@ func (r *record) violation(v Violation) {
 	r.wrong = append(r.wrong, v)
 }
 
-// canonical is Canonical of a text that a server wrote; equal ones are kept once.
-func (r *record) canonical(text []byte) string {
-	s, err := Canonical(text)
-	if err != nil {
-		r.violation(Violation{Altered, "", "the server wrote " + string(text)})
-	}
+// canonical is Canonical of a text that a server wrote.
+func (r *record) canonical(text []byte) string { return r.shared(text, false).canonical }
+
+// message reads a message that a server wrote; nil if it is none.
+func (r *record) message(text []byte) (*chat.Message, string) {
+	s := r.shared(text, true)
+	return s.message, s.canonical
+}
+
+func (r *record) shared(text []byte, message bool) shared {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if kept, ok := r.frames[s]; ok {
-		return kept
+	s, ok := r.frames[string(text)]
+	if ok && (s.message != nil || !message) {
+		return s
 	}
-	r.frames[s] = s
+	var err error
+	if s.canonical, err = Canonical(text); err == nil && message {
+		err = json.Unmarshal(text, &s.message)
+	}
+	if err != nil {
+		r.wrong = append(r.wrong, Violation{Altered, "", fmt.Sprintf("the server wrote %.200q: %v", text, err)})
+	}
+	r.frames[string(text)] = s
 	return s
 }
 
@@ -171,6 +190,20 @@ func (d *device) at() (positions map[string]int64, whole bool) {
 		whole = whole && !v.fetching
 	}
 	return positions, whole
+}
+
+// reaches waits until the device has all of a room up to a number.
+func (d *device) reaches(t *testing.T, room string, seq int64) {
+	t.Helper()
+	for limit := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		at, whole := d.at()
+		if whole && at[room] >= seq {
+			return
+		}
+		if time.Now().After(limit) {
+			t.Fatalf("%s is at %d of %d", d.name, at[room], seq)
+		}
+	}
 }
 
 // report adds what the device saw to a history.

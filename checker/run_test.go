@@ -26,7 +26,7 @@ func TestDelivery(t *testing.T) {
 	}
 	h := openHouse(t)
 	h.start()
-	deliver(t, h, seed(t), 0, last)
+	deliver(t, h, chance(t), 0, last)
 }
 
 // TestSoak runs such rounds for SOAK, such as 1h, on one data folder.
@@ -37,15 +37,15 @@ func TestSoak(t *testing.T) {
 	}
 	h := openHouse(t)
 	h.start()
-	first := seed(t)
+	first := chance(t)
 	for round, begun := 0, time.Now(); time.Since(begun) < soak && !t.Failed(); round++ {
 		deliver(t, h, first+uint64(round), round, 45*time.Second)
 		h.start()
 	}
 }
 
-// seed is what a run's choices follow from.
-func seed(t *testing.T) uint64 {
+// chance is what a run's choices follow from.
+func chance(t *testing.T) uint64 {
 	if text := os.Getenv("SEED"); text != "" {
 		n, err := strconv.ParseUint(text, 10, 64)
 		if err != nil {
@@ -128,7 +128,7 @@ func (r *round) must(err error) {
 func (r *round) settle(ctx context.Context, number int) {
 	var joining sync.WaitGroup
 	for i := range crowd {
-		p := newPerson(r.rec, fmt.Sprintf("p%d.%d", number, i), r.proxy.url, client.Session{})
+		p := newPerson(r.rec, fmt.Sprintf("p%d.%d", number, i), r.proxy.url, caller(r.t), client.Session{})
 		p.forgiving = r.house.forgiving.Load
 		r.people = append(r.people, p)
 		joining.Go(func() { p.join(ctx) })
