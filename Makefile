@@ -6,6 +6,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+COMMIT   ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LISTEN   ?= 127.0.0.1:8080
 DATA     ?= data
 FUZZTIME ?= 20s
@@ -44,7 +45,7 @@ e2e: build chromium | $(RESULTS) ## browser tests: two people, phone and desktop
 	cd web && PLAYWRIGHT_JSON_OUTPUT_FILE=$(abspath $(RESULTS))/playwright.json PARLEY_BIN=$(abspath bin/parley) npm run --silent e2e
 
 build: web/dist/index.html ## bin/parley with the web app inside
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/parley ./cmd/parley
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION) -X main.revision=$(COMMIT)' -o bin/parley ./cmd/parley
 
 web: web/dist/index.html ## the web app into web/dist
 

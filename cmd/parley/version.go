@@ -1,13 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
 )
 
-// version is set by the linker (see the Makefile).
-var version string
+// version and revision are set by the linker (see the Makefile).
+var version, revision string
 
 type versionCmd struct{}
 
@@ -20,7 +21,7 @@ func (versionCmd) Run(std streams) error {
 
 // versionInfo returns the version and the commit that the program was built from, as far as they are known.
 func versionInfo() (v, commit string) {
-	v, commit = version, "unknown"
+	v, commit = version, cmp.Or(revision, "unknown")
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return v, commit
@@ -30,9 +31,9 @@ func versionInfo() (v, commit string) {
 	}
 	for _, s := range info.Settings {
 		switch {
-		case s.Key == "vcs.revision":
+		case s.Key == "vcs.revision" && revision == "":
 			commit = s.Value
-		case s.Key == "vcs.modified" && s.Value == "true":
+		case s.Key == "vcs.modified" && s.Value == "true" && revision == "":
 			commit += " with changes"
 		}
 	}
