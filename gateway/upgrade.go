@@ -37,7 +37,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case chat.Unauthenticated, chat.Forbidden, chat.NotFound:
 		refused = protocol.CloseUnauthenticated
 	default:
-		g.unavailable(w, err)
+		g.unavailable(w, r, err)
 		return
 	}
 	c := g.newConn(identity.SessionID)
@@ -45,7 +45,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if g.hub.register(c, identity.UserID, g.limits.ConnectionsPerUser) {
 			if err := g.hub.load(r.Context(), c.user, g.service); err != nil {
 				c.leave()
-				g.unavailable(w, err)
+				g.unavailable(w, r, err)
 				return
 			}
 		} else {
@@ -54,7 +54,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if !g.add(c) {
 		c.leave()
-		g.unavailable(w, nil)
+		g.unavailable(w, r, nil)
 		return
 	}
 	if refused != 0 {
@@ -135,8 +135,8 @@ func (g *Gateway) allowed(r *http.Request) bool {
 	return false
 }
 
-func (g *Gateway) unavailable(w http.ResponseWriter, err error) {
-	if err != nil {
+func (g *Gateway) unavailable(w http.ResponseWriter, r *http.Request, err error) {
+	if err != nil && r.Context().Err() == nil { // that a client gives up is not the operator's concern
 		g.logger.Error("could not open a connection", "error", err)
 	}
 	w.Header().Set("Retry-After", "1")
