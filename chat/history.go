@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"math"
+	"slices"
 )
 
 // Messages returns a part of a room's history to a member. Ordinals tell whether there is more on either side.
@@ -37,16 +38,36 @@ func (s *Service) Messages(ctx context.Context, by, roomID string, q PageQuery) 
 	if err != nil {
 		return MessagePage{}, err
 	}
+	if err := s.stillMember(ctx, &r, by); err != nil {
+		return MessagePage{}, err
+	}
 	msgs = keep(msgs, q.MaxBytes)
 	return page(&r, msgs, q), nil
 }
 
 // Message returns one message of a room to a member.
 func (s *Service) Message(ctx context.Context, by, roomID, messageID string) (Message, error) {
-	if _, err := s.member(ctx, roomID, by); err != nil {
+	r, err := s.member(ctx, roomID, by)
+	if err != nil {
 		return Message{}, err
 	}
-	return s.messageByID(ctx, roomID, messageID)
+	m, err := s.messageByID(ctx, roomID, messageID)
+	if err != nil {
+		return Message{}, err
+	}
+	if err := s.stillMember(ctx, &r, by); err != nil {
+		return Message{}, err
+	}
+	return m, nil
+}
+
+// stillMember refuses who left a room while it was read: what was read may have come after.
+func (s *Service) stillMember(ctx context.Context, r *Room, userID string) error {
+	_, err := s.rooms.Member(ctx, r.RoomID, userID)
+	if CodeOf(err) == NotFound {
+		return s.notAMember(r)
+	}
+	return err
 }
 
 // messageByID finds a message by the log number that its id carries.
@@ -220,5 +241,10 @@ func (s *Service) UserMessages(ctx context.Context, by, userID, cursor string, l
 			break
 		}
 	}
+	still, err := s.roomsOf(ctx, by)
+	if err != nil {
+		return nil, "", err
+	}
+	out = slices.DeleteFunc(out, func(m Message) bool { return !still[m.RoomID] })
 	return out, cursor, nil
 }

@@ -53,6 +53,15 @@ func (s *Service) Sync(ctx context.Context, by string, rooms map[string]int64, m
 		}
 		out = append(out, r)
 	}
+	still, err := s.roomsOf(ctx, by)
+	if err != nil {
+		return nil, err
+	}
+	for i := range out {
+		if !still[out[i].RoomID] { // left while it was read: what was read may have come after
+			out[i] = RoomSync{RoomID: out[i].RoomID, Events: []Event{}}
+		}
+	}
 	return out, nil
 }
 
