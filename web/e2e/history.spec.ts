@@ -1,4 +1,4 @@
-import { Chat } from './support/chat'
+import { Chat, settle } from './support/chat'
 import { type Api, expect, test } from './support/test'
 
 const count = 3_000
@@ -76,17 +76,6 @@ test('three thousand messages are read page by page without a jump, and a reload
     expect(Math.abs((after ?? Infinity) - before.y), 'pixels that the topmost message moved').toBeLessThan(80)
   })
 })
-
-/** Waits until the list has stood still for a while. */
-async function settle(list: HTMLElement | SVGElement): Promise<void> {
-  let before = ''
-  for (let still = 0; still < 8;) {
-    await new Promise(requestAnimationFrame)
-    const now = `${list.scrollTop} ${list.scrollHeight}`
-    still = now === before ? still + 1 : 0
-    before = now
-  }
-}
 
 /** The first message that stands whole on the screen. */
 function place(list: HTMLElement | SVGElement): { key: string; y: number } {

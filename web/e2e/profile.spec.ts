@@ -93,12 +93,13 @@ test('German is German throughout, and the choice lasts', async ({ world }) => {
   const page = await world.open(anna, '/settings')
   const english = wordsOf('en', 3)
   expect(english.length).toBeGreaterThan(100)
-  expect(await visibleText(page)).toContain('Where you are logged in.')
+  await expect.poll(() => visibleText(page)).toContain('Where you are logged in.')
   await page.getByLabel('Language', { exact: true }).selectOption('de')
   await expect(page.locator('html')).toHaveAttribute('lang', 'de')
 
   const german = async (where: string) => {
     const text = await visibleText(page)
+    expect(text.length).toBeGreaterThan(100)
     expect(english.filter((words) => text.includes(words)), `English words, ${where}`).toEqual([])
   }
   await expect(page.getByRole('heading', { level: 1, name: 'Einstellungen' })).toBeVisible()
@@ -106,6 +107,7 @@ test('German is German throughout, and the choice lasts', async ({ world }) => {
   await page.reload()
   await expect(page.getByRole('heading', { level: 1, name: 'Einstellungen' })).toBeVisible()
   await page.goto('/rooms')
+  await expect(page.getByRole('heading', { level: 1, name: 'Räume entdecken' })).toBeVisible()
   await german('browse')
   await page.goto(`/rooms/${harbour!.roomId}`)
   await expect(page.getByTestId('message-list').getByText('Moin')).toBeVisible()

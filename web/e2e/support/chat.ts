@@ -88,6 +88,7 @@ export class Chat {
    */
   async shown(): Promise<string[]> {
     await expect(this.list).toHaveAttribute('aria-busy', 'false')
+    await this.list.evaluate(settle)
     const all = await this.list.evaluate(async (list) => {
       const frames = async (count: number) => { for (; count > 0; count--) await new Promise(requestAnimationFrame) }
       const look = () => [...list.querySelectorAll('article')].map((article) => {
@@ -97,21 +98,32 @@ export class Chat {
       list.scrollTop = list.scrollHeight
       await frames(4)
       let seen = look()
-      for (let still = 0; still < 3;) {
-        const before = list.scrollTop
+      for (let still = 0, turn = 0; still < 3; turn++) {
+        if (turn > 500) throw new Error('the list never came to its beginning')
         list.scrollTop -= list.clientHeight / 2
         await frames(4)
         const now = look()
         const meet = now.findIndex((message) => message.key === seen[0]?.key)
         if (meet > 0) seen = [...now.slice(0, meet), ...seen]
         else if (meet < 0) throw new Error('the list lost its place while it was read')
-        still = list.scrollTop === before && list.getAttribute('aria-busy') === 'false' ? still + 1 : 0
+        still = list.scrollTop <= 0 && list.getAttribute('aria-busy') === 'false' ? still + 1 : 0
       }
       list.scrollTop = list.scrollHeight
       return seen
     })
     expect(new Set(all.map((message) => message.key)).size, 'each message stands there once').toBe(all.length)
     return all.map((message) => message.text)
+  }
+}
+
+/** Waits until a list has stood still for a while. */
+export async function settle(list: HTMLElement | SVGElement): Promise<void> {
+  let before = ''
+  for (let still = 0; still < 8;) {
+    await new Promise(requestAnimationFrame)
+    const now = `${list.scrollTop} ${list.scrollHeight}`
+    still = now === before ? still + 1 : 0
+    before = now
   }
 }
 

@@ -46,8 +46,10 @@ export function useMessageScroll(scroller: Ref<HTMLElement | undefined>, source:
   const total = computed(() => virtualizer.value.getTotalSize())
   const atEnd = ref(true)
   const ready = ref(false)
-  /** Counts scrolls by the list itself while one is under way, else 0. */
+  /** Counts scrolls by the list itself. */
   let moves = 0
+  /** The number of the one under way, or 0. */
+  let moving = 0
   /** True once the person scrolled; until then the list may still move to an anchor that comes late. */
   let touched = false
   /** True while the end is followed: until the person scrolls up, however fast messages come. */
@@ -73,19 +75,19 @@ export function useMessageScroll(scroller: Ref<HTMLElement | undefined>, source:
 
   /** Scrolls, and waits until rows that were measured on the way no longer change where that is. */
   async function move(scroll: () => void, follow: boolean): Promise<void> {
-    const turn = ++moves
+    const turn = moving = ++moves
     held = null
     following = follow
     scroll()
     let before = ''
-    for (let steady = 0, i = 0; steady < 3 && i < 40 && turn === moves; i++) {
+    for (let steady = 0, i = 0; steady < 3 && i < 40 && turn === moving; i++) {
       await frame()
       const now = `${scroller.value?.scrollTop} ${scroller.value?.scrollHeight}`
       steady = now === before ? steady + 1 : 0
       before = now
     }
-    if (turn !== moves) return
-    moves = 0
+    if (turn !== moving) return
+    moving = 0
     scrolled()
   }
 
@@ -132,10 +134,10 @@ export function useMessageScroll(scroller: Ref<HTMLElement | undefined>, source:
   function scrolled(): void {
     const element = scroller.value
     if (!element) return
-    if (moves === 0) following = toEnd(element) <= 2 || (following && element.scrollTop >= lastTop)
+    if (!moving) following = toEnd(element) <= 2 || (following && element.scrollTop >= lastTop)
     lastTop = element.scrollTop
     look()
-    held = ready.value && moves === 0 && !following ? hold(element) : null
+    held = ready.value && !moving && !following ? hold(element) : null
   }
   watch(list, async () => {
     await begin()
@@ -166,6 +168,8 @@ export function useMessageScroll(scroller: Ref<HTMLElement | undefined>, source:
       resized.observe(scroller.value)
       scroller.value.addEventListener('scroll', scrolled, { passive: true })
       for (const sign of ['wheel', 'touchmove', 'keydown', 'pointerdown']) scroller.value.addEventListener(sign, () => { touched = true }, { passive: true })
+      // Who takes hold of the list while it moves has it.
+      for (const sign of ['wheel', 'touchmove', 'pointerdown']) scroller.value.addEventListener(sign, () => { moving = 0 }, { passive: true })
     }
     void begin()
   })
