@@ -11,13 +11,15 @@ LISTEN   ?= 127.0.0.1:8080
 DATA     ?= data
 FUZZTIME ?= 20s
 PKG      ?= ./...
+SOAK     ?= 1h# how long make soak runs
+SEED     ?=# of a run to repeat; empty: a new one
 RESULTS  ?= bin/results# where the tests leave what they counted
 
 tool      := go tool -modfile=internal/tools/go.mod
 gotestsum := $(tool) gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg
 web_src   := $(shell find web -path web/node_modules -prune -o -path web/dist -prune -o -type f -not -name '*.go' -not -path 'web/test-results/*' -print 2>/dev/null)
 
-.PHONY: help run build web test check race fuzz bench e2e test-go test-web lint lint-go lint-web chromium clean
+.PHONY: help run build web test check race fuzz soak bench e2e test-go test-web lint lint-go lint-web chromium clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +39,9 @@ fuzz: ## each fuzz target for FUZZTIME (20s)
 		echo "$$(dirname $$file) $${func#func }"; \
 		go test -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) "$$(dirname $$file)"; \
 	done
+
+soak: ## the promises under injected faults for SOAK (1h), and a storm of 5,000 clients; SEED repeats a run
+	SOAK=$(SOAK) SEED=$(SEED) go test ./checker -run 'TestSoak|TestReconnectStorm' -count 1 -timeout 0 -v
 
 bench: ## the Go benchmarks of PKG (./...)
 	go test -run '^$$' -bench . -benchmem $(PKG)
