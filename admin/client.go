@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"time"
 
 	"parley/chat"
 )
@@ -80,6 +81,19 @@ func (c *Client) Backup(ctx context.Context, dir string) error {
 // Export implements Operations.
 func (c *Client) Export(ctx context.Context, w io.Writer) error {
 	return c.do(ctx, http.MethodGet, "/export", nil, func(body io.Reader) error {
+		_, err := io.Copy(w, body)
+		return err
+	})
+}
+
+// Profile writes a profile of the running server to w, in the format of pprof: "profile" is one of its CPU over d, other
+// names are those of package runtime/pprof ("heap", "goroutine", …), of which d must be 0.
+func (c *Client) Profile(ctx context.Context, name string, d time.Duration, w io.Writer) error {
+	path := "/debug/pprof/" + url.PathEscape(name)
+	if d > 0 {
+		path += fmt.Sprintf("?seconds=%g", d.Seconds())
+	}
+	return c.do(ctx, http.MethodGet, path, nil, func(body io.Reader) error {
 		_, err := io.Copy(w, body)
 		return err
 	})

@@ -5,6 +5,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"runtime/pprof"
+	"strconv"
+	"time"
 
 	"parley/chat"
 )
@@ -35,6 +38,7 @@ func Handler(o Operations, log *slog.Logger) http.Handler {
 		return none{}, o.Backup(r.Context(), q.Dir)
 	}))
 	mux.HandleFunc("GET /export", h.export)
+	mux.HandleFunc("GET /debug/pprof/{profile}", h.profile)
 	return mux
 }
 
@@ -114,6 +118,44 @@ func (h handler) export(w http.ResponseWriter, r *http.Request) {
 	if err != nil { // the other side must see that it is not whole
 		h.log.ErrorContext(r.Context(), "export broke off", "error", err)
 		panic(http.ErrAbortHandler)
+	}
+}
+
+// maxProfile bounds how long a CPU profile takes.
+const maxProfile = 10 * time.Minute
+
+// profile writes a profile as net/http/pprof does, which would also put itself where every server could serve it: a CPU
+// profile of so many seconds (default 30) as "profile", else one of those that package runtime/pprof knows.
+func (h handler) profile(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("profile")
+	if p := pprof.Lookup(name); p != nil {
+		if err := p.WriteTo(w, 0); err != nil {
+			h.log.DebugContext(r.Context(), "answering an operator", "error", err)
+		}
+		return
+	}
+	length := 30 * time.Second
+	if s := r.FormValue("seconds"); s != "" {
+		n, err := strconv.ParseFloat(s, 64)
+		if length = time.Duration(n * float64(time.Second)); err != nil || !(n > 0 && length <= maxProfile) {
+			h.refuse(w, chat.Errorf(chat.InvalidRequest, "The seconds must be a number up to %.0f.", maxProfile.Seconds()))
+			return
+		}
+	}
+	if name != "profile" {
+		h.refuse(w, chat.Errorf(chat.NotFound, "There is no profile %q.", name))
+		return
+	}
+	if err := pprof.StartCPUProfile(w); err != nil {
+		h.refuse(w, chat.Errorf(chat.Conflict, "Another CPU profile is being taken."))
+		return
+	}
+	defer pprof.StopCPUProfile()
+	over := time.NewTimer(length)
+	defer over.Stop()
+	select {
+	case <-over.C:
+	case <-r.Context().Done():
 	}
 }
 
