@@ -25,12 +25,12 @@ type claims struct {
 	Admin     bool   `json:"adm,omitempty"`
 }
 
-// sign makes an access token.
-func (l *Local) sign(a *chat.Account, sessionID string) (string, error) {
+// sign makes an access token that holds for d.
+func (l *Local) sign(a *chat.Account, sessionID string, d time.Duration) (string, error) {
 	now := l.clock()
 	token, err := jwt.Signed(l.ring.Load().signer).Claims(claims{
 		Claims: jwt.Claims{Issuer: l.issuer, Subject: a.User.UserID, Audience: jwt.Audience{audience},
-			IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(AccessFor))},
+			IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(d))},
 		SessionID: sessionID, Admin: a.Admin,
 	}).Serialize()
 	if err != nil {

@@ -162,7 +162,7 @@ func FuzzVerify(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	token, err := l.sign(&chat.Account{User: chat.User{UserID: "u"}}, "s")
+	token, err := l.sign(&chat.Account{User: chat.User{UserID: "u"}}, "s", AccessFor)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -192,7 +192,7 @@ func BenchmarkVerify(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	token, err := l.sign(&chat.Account{User: chat.User{UserID: chat.NewID(time.Now())}}, newID())
+	token, err := l.sign(&chat.Account{User: chat.User{UserID: chat.NewID(time.Now())}}, newID(), AccessFor)
 	if err != nil {
 		b.Fatal(err)
 	}

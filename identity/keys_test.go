@@ -44,7 +44,7 @@ func TestKeysRotateUnderTwoProcesses(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, p := range procs {
-			token, err := p.sign(a, "s")
+			token, err := p.sign(a, "s", AccessFor)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -83,7 +83,7 @@ func TestKeysRotateUnderTwoProcesses(t *testing.T) {
 func TestANewKeyIsPublishedBeforeItSigns(t *testing.T) {
 	h := open(t)
 	kid := func() string {
-		token, err := h.sign(&chat.Account{}, "s")
+		token, err := h.sign(&chat.Account{}, "s", AccessFor)
 		if err != nil {
 			t.Fatal(err)
 		}

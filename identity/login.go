@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"parley/chat"
 )
@@ -28,7 +29,7 @@ func (l *Local) Login(ctx context.Context, c Credentials, d Device) (Grant, erro
 	if a.Admin {
 		l.finishSetUp(ctx, a.User.UserID)
 	}
-	return l.startSession(ctx, a, d)
+	return l.startSession(ctx, a, d, AccessFor)
 }
 
 // authenticate returns the account of a username and password.
@@ -83,8 +84,8 @@ func (t *attempt) refund(ctx context.Context) {
 	}
 }
 
-// startSession signs a person in on a device.
-func (l *Local) startSession(ctx context.Context, a chat.Account, d Device) (Grant, error) {
+// startSession signs a person in on a device; the first access token holds for accessFor.
+func (l *Local) startSession(ctx context.Context, a chat.Account, d Device, accessFor time.Duration) (Grant, error) {
 	now := l.now()
 	secret := newSecret()
 	s := chat.Session{
@@ -108,7 +109,7 @@ func (l *Local) startSession(ctx context.Context, a chat.Account, d Device) (Gra
 	if err := l.boundSessions(ctx, s); err != nil {
 		return Grant{}, err
 	}
-	return l.grant(&b, &s, secret)
+	return l.grant(&b, &s, secret, accessFor)
 }
 
 // boundSessions ends the longest unused sessions of a person beyond MaxSessions, and those that are over.
@@ -129,12 +130,12 @@ func (l *Local) boundSessions(ctx context.Context, s chat.Session) error {
 }
 
 // grant is what a session gives; without a secret the holder keeps the refresh token they have.
-func (l *Local) grant(a *chat.Account, s *chat.Session, secret []byte) (Grant, error) {
-	access, err := l.sign(a, s.SessionID)
+func (l *Local) grant(a *chat.Account, s *chat.Session, secret []byte, accessFor time.Duration) (Grant, error) {
+	access, err := l.sign(a, s.SessionID, accessFor)
 	if err != nil {
 		return Grant{}, err
 	}
-	g := Grant{AccessToken: access, ExpiresIn: AccessFor, RefreshExpires: millis(s.ExpiresAt), User: a.User}
+	g := Grant{AccessToken: access, ExpiresIn: accessFor, RefreshExpires: millis(s.ExpiresAt), User: a.User}
 	if secret != nil {
 		g.RefreshToken = refreshToken{s.UserID, s.SessionID, secret}.String()
 	}

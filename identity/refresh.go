@@ -125,17 +125,17 @@ func (l *Local) rotate(ctx context.Context, r *refreshToken, s chat.Session, a c
 	if err := l.store.PutSession(ctx, s, was); err != nil {
 		return Grant{}, err
 	}
-	return l.grant(&a, &s, secret)
+	return l.grant(&a, &s, secret, AccessFor)
 }
 
 // repeat answers a refresh that was answered a moment ago in the same way, without another rotation.
 func (l *Local) repeat(r *refreshToken, s chat.Session, a chat.Account) (Grant, error) {
 	for _, key := range l.ring.Load().refresh {
 		if secret := nextSecret(key, r); same(hashSecret(secret), s.TokenHash) {
-			return l.grant(&a, &s, secret)
+			return l.grant(&a, &s, secret, AccessFor)
 		}
 	}
-	return l.grant(&a, &s, nil) // made with a key that this process does not know yet
+	return l.grant(&a, &s, nil, AccessFor) // made with a key that this process does not know yet
 }
 
 // reused ends a session of which a refresh token came that is not, or no longer, the right one: it is in two hands.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"time"
 
 	"parley/seed"
 	"parley/wiring/server"
@@ -18,8 +19,11 @@ type seedCmd struct {
 	Rooms    int    `help:"Public rooms." default:"10" placeholder:"N"`
 	Members  int    `help:"People in each room." default:"10" placeholder:"N"`
 	Messages int    `help:"Messages in each room." default:"0" placeholder:"N"`
-	Tokens   string `help:"Also sign everybody in, and write a JSON array of {token,userId,roomId} to this file. The tokens hold for ten minutes." type:"path" placeholder:"FILE"`
+	Tokens   string `help:"Also sign everybody in, and write a JSON array of {token,userId,roomId} to this file. The tokens hold for 24 hours." type:"path" placeholder:"FILE"`
 }
+
+// tokensHold is how long the tokens of synthetic people are good: a day of load tests.
+const tokensHold = 24 * time.Hour
 
 // Run fills the data folder, which no server may have open.
 func (c *seedCmd) Run(ctx context.Context, std streams) (err error) {
@@ -29,7 +33,11 @@ func (c *seedCmd) Run(ctx context.Context, std streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	people, err := s.Seed(ctx, o, c.Tokens != "")
+	var hold time.Duration
+	if c.Tokens != "" {
+		hold = tokensHold
+	}
+	people, err := s.Seed(ctx, o, hold)
 	if err != nil {
 		return plainError(err)
 	}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -10,18 +11,19 @@ import (
 	"parley/seed"
 )
 
-// SignedIn is a synthetic person in a room, and a token that stands for them for identity.AccessFor.
+// SignedIn is a synthetic person in a room, and an access token of theirs.
 type SignedIn struct {
 	Token  string `json:"token"`
 	UserID string `json:"userId"`
 	RoomID string `json:"roomId"`
 }
 
-// Seed fills the data with synthetic people, rooms and messages; with tokens it also signs the people in.
-func (s *Server) Seed(ctx context.Context, o seed.Options, tokens bool) ([]SignedIn, error) {
+// Seed fills the data with synthetic people, rooms and messages; if tokens hold for any time it also signs the
+// people in.
+func (s *Server) Seed(ctx context.Context, o seed.Options, tokens time.Duration) ([]SignedIn, error) {
 	o.Names, o.Now = names.Precis{}, s.cfg.Now
 	people, err := seed.Fill(ctx, s.store, o)
-	if err != nil || !tokens {
+	if err != nil || tokens <= 0 {
 		return nil, err
 	}
 	out := make([]SignedIn, len(people))
@@ -29,7 +31,7 @@ func (s *Server) Seed(ctx context.Context, o seed.Options, tokens bool) ([]Signe
 	g.SetLimit(64) // share an fsync
 	for i, p := range people {
 		g.Go(func() error {
-			grant, err := s.accounts.SignIn(ctx, p.UserID, identity.Device{UserAgent: "parley seed"})
+			grant, err := s.accounts.SignIn(ctx, p.UserID, identity.Device{UserAgent: "parley seed"}, tokens)
 			out[i] = SignedIn{grant.AccessToken, p.UserID, p.RoomID}
 			return err
 		})
