@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"parley/chat"
@@ -53,8 +54,12 @@ func benchmarkSubmit(b *testing.B, rooms int) {
 	content := strings.Repeat("a message of usual length ", 4)
 	slots := make(chan struct{}, 500)
 	var failed sync.Once
+	var refused atomic.Int64
 	done := func(_ chat.Message, _ bool, err error) {
-		if err != nil {
+		switch {
+		case chat.CodeOf(err) == chat.RateLimited: // on a slow disk
+			refused.Add(1)
+		case err != nil:
 			failed.Do(func() { b.Error(err) })
 		}
 		<-slots
@@ -68,5 +73,6 @@ func benchmarkSubmit(b *testing.B, rooms int) {
 	for range cap(slots) {
 		slots <- struct{}{}
 	}
+	b.ReportMetric(float64(refused.Load())/float64(b.N), "refused")
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "messages/s")
 }

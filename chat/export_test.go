@@ -6,3 +6,9 @@ var (
 	AnnouncePresence = (*Service).announcePresence
 	MessageSeq       = messageSeq
 )
+
+// Waiting is the size of all steps that wait, in bytes.
+func Waiting(s *Service) int64 { return s.admission.bytes.Load() }
+
+// MaxWaiting bounds Waiting.
+const MaxWaiting = maxBytes

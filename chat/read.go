@@ -18,7 +18,7 @@ func (s *Service) MarkRead(ctx context.Context, by, roomID string, seq int64) er
 		return err
 	}
 	if s.shed(roomID) {
-		return busy("The server is too busy. Please try again.", maxWait)
+		return busy(serverBusy, maxWait)
 	}
 	r, err := s.member(ctx, roomID, by)
 	if err != nil {

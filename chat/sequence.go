@@ -30,9 +30,23 @@ type step struct {
 
 	// done is called once; repeat tells that the message was there before.
 	done func(m Message, repeat bool, err error)
+
+	// What done will be called with, after the step is counted off: set by run.
+	stored *Message
+	repeat bool
+	err    error
 }
 
-func (st *step) refuse(err error) { st.done(Message{}, false, err) }
+func (st *step) refuse(err error) { st.err = err }
+
+// answer tells who asked.
+func (st *step) answer() {
+	if st.stored == nil {
+		st.done(Message{}, false, st.err)
+		return
+	}
+	st.done(*st.stored, st.repeat, nil)
+}
 
 // sequencer orders the changes of one room.
 //
@@ -44,8 +58,9 @@ type sequencer struct {
 
 	mu      sync.Mutex
 	queue   []*step
-	waiting int           // steps in the queue or being run
-	oldest  time.Duration // when the first of them was queued
+	waiting int              // steps in the queue or being run
+	oldest  time.Duration    // when the first of them was queued
+	took    [2]time.Duration // by the last runs
 	busy    bool
 	dead    bool // no longer in the service's map
 
@@ -72,7 +87,7 @@ func (s *Service) enqueue(roomID string, st *step) {
 		}
 		if err := q.admit(st); err != nil {
 			q.mu.Unlock()
-			st.refuse(err)
+			st.done(Message{}, false, err)
 			return
 		}
 		q.queue = append(q.queue, st)
@@ -131,15 +146,19 @@ func (q *sequencer) drain() {
 			if steps[0].msg != nil {
 				n = messageRun(steps)
 			}
+			began := q.s.elapsed()
 			q.run(steps[:n])
-			q.settle(steps[:n], steps[n:])
+			q.settle(steps[:n], steps[n:], q.s.elapsed()-began)
+			for _, st := range steps[:n] {
+				st.answer()
+			}
 			steps = steps[n:]
 		}
 	}
 }
 
-// settle counts steps that are done; rest were taken from the queue with them.
-func (q *sequencer) settle(done, rest []*step) {
+// settle counts off steps that took a while; rest were taken from the queue with them.
+func (q *sequencer) settle(done, rest []*step, took time.Duration) {
 	var size int64
 	for _, st := range done {
 		size += st.size()
@@ -148,6 +167,7 @@ func (q *sequencer) settle(done, rest []*step) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.waiting -= len(done)
+	q.took = [2]time.Duration{took, q.took[0]}
 	if len(rest) == 0 {
 		rest = q.queue
 	}
@@ -180,7 +200,7 @@ func messageRun(steps []*step) int {
 	return n
 }
 
-// run brings steps to their end: one planned step, or some new messages in one commit.
+// run brings steps to their end, and sets their answers: one planned step, or some new messages in one commit.
 func (q *sequencer) run(steps []*step) {
 	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
 	defer cancel()
@@ -202,15 +222,15 @@ func (q *sequencer) run(steps []*step) {
 					q.known = false
 					continue
 				}
-				steps[0].done(Message{}, false, err)
+				steps[0].refuse(err)
 				return
 			}
 		} else if c, steps = q.planMessages(ctx, steps); len(steps) == 0 {
 			return
 		}
-		began := q.s.elapsed()
+		began, together := q.s.elapsed(), q.s.admission.commits.Add(1)
 		err = q.s.log.Commit(ctx, c)
-		q.s.admission.answered(began, q.s.elapsed())
+		q.s.admission.answered(together, began, q.s.elapsed())
 		duplicate, isDuplicate := errors.AsType[*DuplicateError](err)
 		switch {
 		case err == nil:
@@ -281,7 +301,7 @@ func (q *sequencer) member(ctx context.Context, userID string) (*author, error) 
 	return a, nil
 }
 
-// planMessages makes the commit of new messages and returns the steps in it; those refused have been told.
+// planMessages makes the commit of new messages and returns the steps in it; the others have their answers.
 func (q *sequencer) planMessages(ctx context.Context, steps []*step) (Commit, []*step) {
 	c := Commit{After: q.room.HeadSeq, Room: q.room, New: make([]Message, 0, len(steps))}
 	kept := make([]*step, 0, len(steps))
@@ -313,7 +333,7 @@ func (q *sequencer) refuseMessage(ctx context.Context, st *step, reason error) {
 	m, err := q.s.log.Duplicate(ctx, q.roomID, Sent{UserID: st.msg.UserID, ClientMessageID: st.msg.ClientMessageID})
 	switch CodeOf(err) {
 	case "":
-		st.done(m, true, nil)
+		st.stored, st.repeat = &m, true
 	case NotFound:
 		st.refuse(reason)
 	default:
@@ -342,7 +362,7 @@ func (q *sequencer) author(ctx context.Context, st *step) (*author, error) {
 	return from, nil
 }
 
-// committed makes a commit known: to the members that are connected, in log order, and then to those who asked.
+// committed makes a commit known to the members that are connected, in log order. Those who asked are told next.
 func (q *sequencer) committed(ctx context.Context, c *Commit, steps []*step) {
 	q.room = c.Room
 	if c.Gone {
@@ -355,12 +375,8 @@ func (q *sequencer) committed(ctx context.Context, c *Commit, steps []*step) {
 		delete(q.members, c.Leave[i].UserID)
 	}
 	q.s.deliverer.Deliver(ctx, Delivery{RoomID: q.roomID, Events: commitEvents(c, steps)})
-	if len(c.New) == 0 {
-		steps[0].done(Message{}, false, nil)
-		return
-	}
-	for i, st := range steps {
-		st.done(c.New[i], false, nil)
+	for i := range c.New {
+		steps[i].stored = &c.New[i]
 	}
 }
 
@@ -393,7 +409,9 @@ func (q *sequencer) repeated(ctx context.Context, d *DuplicateError, steps []*st
 			continue
 		}
 		m, err := q.s.log.Duplicate(ctx, q.roomID, Sent{UserID: st.msg.UserID, ClientMessageID: st.msg.ClientMessageID})
-		st.done(m, err == nil, err)
+		if st.err = err; err == nil {
+			st.stored, st.repeat = &m, true
+		}
 	}
 	if len(rest) == len(steps) { // the store's answer does not concern us: never loop on it
 		q.refuseAll(steps, Errorf(Internal, "The message could not be stored."))

@@ -145,7 +145,7 @@ func New(c Config) *Service {
 		log: c.Log, rooms: c.Rooms, markers: c.Markers, users: c.Users, seen: c.Seen, deliverer: c.Deliverer, limiter: c.Limiter,
 		names: c.Names, now: c.Now, logger: c.Logger,
 		sequencers: make(map[string]*sequencer), began: c.Now(),
-		presence:   presence{pending: make(map[string]pendingPresence), announced: make(map[string]bool)},
+		presence: presence{pending: make(map[string]pendingPresence), announced: make(map[string]bool)},
 	}
 }
 

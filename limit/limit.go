@@ -23,6 +23,7 @@ func Defaults() map[chat.Rule]Rate {
 	return map[chat.Rule]Rate{
 		chat.LimitSend:            {100, 5 * time.Second}, // 20 a second
 		chat.LimitTyping:          {40, 10 * time.Second},
+		chat.LimitTypingRoom:      {40, 2 * time.Second},
 		chat.LimitRequests:        {200, 10 * time.Second},
 		chat.LimitRegister:        {30, time.Hour},
 		chat.LimitFailuresAddress: {30, 15 * time.Minute},
