@@ -49,6 +49,7 @@ var house = map[string]place{
 	"admin":      {[]string{"chat"}, false, "administration is an edge for the operator; it is wired to the rest by interfaces of its own"},
 	"client":     {[]string{"chat"}, false, "the client speaks the public contract; of this module it knows the nouns only"},
 	"seed":       {[]string{"chat"}, false, "synthetic data goes through the ports, into any store"},
+	"bench":      {[]string{"admin"}, false, "it loads a server from outside: over sockets, and the operator's socket for profiles"},
 	"web":        {nil, true, "the web app's files, nothing else"},
 	"scenarios":  {nil, true, "tests only"},
 	"checker":    {[]string{"chat"}, false, "it judges what clients of any house saw, and knows the nouns only"},
@@ -181,7 +182,7 @@ func checkVars(t *testing.T, s source, d *ast.GenDecl) {
 	for _, spec := range d.Specs {
 		v := spec.(*ast.ValueSpec)
 		for i, name := range v.Names {
-			ok := name.Name == "_" || s.pkg == "cmd/parley" && name.Name == "version" || embedded(d)
+			ok := name.Name == "_" || s.pkg == "cmd/parley" && (name.Name == "version" || name.Name == "revision") || embedded(d)
 			if i < len(v.Values) {
 				ok = ok || constantCall(v.Values[i])
 			}
