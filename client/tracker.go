@@ -61,7 +61,7 @@ func (t *tracker) add(e Event) []Event {
 	}
 	r := t.room(e.RoomID)
 	if !r.known && t.begins(e) {
-		r.known, r.last = true, e.Seq-1
+		r.skip(e.Seq - 1)
 	}
 	if r.known && e.Seq <= r.last {
 		return nil

@@ -133,6 +133,21 @@ func TestTrackerFollowsMembership(t *testing.T) {
 	}
 }
 
+// TestTrackerLeavesAndComesBackWhileAway: what was said between the two is not told, and is not waited for either.
+func TestTrackerLeavesAndComesBackWhileAway(t *testing.T) {
+	tr := newTracker("me", map[string]int64{"r": 8}, false)
+	tr.heads(map[string]int64{"r": 13}, true)
+	out, behind := tr.synced(roomSync{RoomID: "r", HeadSeq: 13, Complete: true, Events: []Event{
+		message("r", 9), change("r", 10, chat.MemberLeft, "me"), message("r", 11), change("r", 12, chat.MemberJoined, "me"), message("r", 13),
+	}})
+	if got := seqs(out); behind || !slices.Equal(got, []int64{9, 10, 12, 13}) {
+		t.Errorf("told %v, behind %v", got, behind)
+	}
+	if ask := tr.gaps(nil); len(ask) > 0 {
+		t.Errorf("still asks for %v", ask)
+	}
+}
+
 func TestTrackerFindsRoomsThatCameWhileAway(t *testing.T) {
 	tr := newTracker("me", nil, false)
 	tr.heads(map[string]int64{"old": 3}, true)
