@@ -43,8 +43,9 @@ fuzz: ## each fuzz target for FUZZTIME (20s)
 soak: ## the promises under injected faults for SOAK (1h), and a storm of 5,000 clients; SEED repeats a run
 	SOAK=$(SOAK) SEED=$(SEED) go test ./checker -run 'TestSoak|TestReconnectStorm' -count 1 -timeout 0 -v
 
-bench: ## the Go benchmarks of PKG (./...)
+bench: build ## the Go benchmarks of PKG (./...), then a short load of a fresh server beside the floor
 	go test -run '^$$' -bench . -benchmem $(PKG)
+	bin/parley bench --seconds 5 --warm 2 --connections 2000 --messages 50000
 
 e2e: build chromium | $(RESULTS) ## browser tests: two people, phone and desktop, network loss, kill -9
 	cd web && PLAYWRIGHT_JSON_OUTPUT_FILE=$(abspath $(RESULTS))/playwright.json PARLEY_BIN=$(abspath bin/parley) npm run --silent e2e
