@@ -34,6 +34,7 @@ type tracker struct {
 	all     bool // tell rooms that were never heard of from their first number
 	started bool // the first heads have come: rooms that appear later are new
 	asked   bool // for heads, because of a room without one
+	matched bool // the first heads of this connection have been looked through for rooms that are missing
 	rooms   map[string]*roomLog
 }
 
@@ -140,12 +141,16 @@ func (r *roomLog) skip(last int64) {
 	}
 }
 
-// gaps returns the rooms to sync, with the last number told of each: those of heads that are ahead, and those with
-// events that wait. They count as asked for until answered or forgotten.
+// gaps returns the rooms to sync, with the last number told of each: those of heads that are ahead, those with events that
+// wait, and once a connection those that heads lack, as one may have left them while away. They count as asked for until
+// answered or forgotten.
 func (t *tracker) gaps(heads map[string]int64) map[string]int64 {
+	match := heads != nil && !t.matched
+	t.matched = t.matched || match
 	ask := map[string]int64{}
 	for id, r := range t.rooms {
-		if r.known && !r.asking && (len(r.pending) > 0 || heads[id] > r.last) {
+		head, there := heads[id]
+		if r.known && !r.asking && (len(r.pending) > 0 || head > r.last || match && !there) {
 			r.asking = true
 			ask[id] = r.last
 		}
@@ -176,7 +181,7 @@ func (t *tracker) current() bool {
 
 // forget takes back that anything was asked for: the connection was lost.
 func (t *tracker) forget() {
-	t.asked = false
+	t.asked, t.matched = false, false
 	for _, r := range t.rooms {
 		r.asking = false
 	}

@@ -148,6 +148,28 @@ func TestTrackerLeavesAndComesBackWhileAway(t *testing.T) {
 	}
 }
 
+// TestTrackerMissesRoomsThatWentWhileAway: the heads of a new connection lack a room, so it asks what became of it.
+func TestTrackerMissesRoomsThatWentWhileAway(t *testing.T) {
+	tr := newTracker("me", map[string]int64{"r": 8, "gone": 5}, false)
+	heads := map[string]int64{"r": 8}
+	tr.heads(heads, true)
+	if ask := tr.gaps(heads); !maps.Equal(ask, map[string]int64{"gone": 5}) {
+		t.Errorf("asks for %v, want the room that is missing", ask)
+	}
+	if out, _ := tr.synced(roomSync{RoomID: "gone"}); len(out) != 1 || !out[0].Reset || out[0].Seq != 0 {
+		t.Errorf("told %+v", out)
+	}
+	tr.add(change("new", 3, chat.MemberJoined, "me"))
+	if ask := tr.gaps(heads); len(ask) > 0 {
+		t.Errorf("asks for %v because of heads that are older", ask)
+	}
+	tr.forget()
+	tr.heads(map[string]int64{}, false)
+	if ask := tr.gaps(map[string]int64{}); !maps.Equal(ask, map[string]int64{"r": 8, "new": 3}) {
+		t.Errorf("after another connection asks for %v", ask)
+	}
+}
+
 func TestTrackerFindsRoomsThatCameWhileAway(t *testing.T) {
 	tr := newTracker("me", nil, false)
 	tr.heads(map[string]int64{"old": 3}, true)
