@@ -48,7 +48,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	for way, send := range map[string]func() error{
 		"HTTP":       func() error { _, err := ann.Send(ctx, message("refused")); return err },
-		"socket":     func() error { _, _, err := ann.raw.send(ctx, message("refused")); return err },
+		"socket":     func() error { _, err := ann.raw.send(ctx, message("refused")); return err },
 		"edit":       func() error { _, err := ann.Edit(ctx, v.RoomID, before.MessageID, "refused"); return err },
 		"delete":     func() error { return ann.Delete(ctx, v.RoomID, before.MessageID) },
 		"a new room": func() error { _, err := ann.CreateRoom(ctx, chat.Private, "other", ""); return err },

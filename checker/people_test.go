@@ -174,7 +174,10 @@ func (p *person) say(ctx context.Context, room string, rng *rand.Rand) {
 			return m, false, err
 		}
 	case way == 1 && p.raw != nil:
-		how = func(ctx context.Context) (chat.Message, bool, error) { return p.raw.send(ctx, msg) }
+		how = func(ctx context.Context) (chat.Message, bool, error) {
+			m, err := p.raw.send(ctx, msg)
+			return m, false, err // the network may have doubled it
+		}
 	}
 	tries := 0
 	if rng.IntN(20) == 0 { // gives up, and never knows

@@ -50,7 +50,6 @@ type raw struct {
 type sending struct {
 	id     string
 	text   []byte
-	writes int
 	answer chan sentAnswer
 }
 

@@ -12,18 +12,14 @@ import (
 	"parley/chat"
 )
 
-// send sends a message and waits for its answer, over as many connections as it takes; once tells that it was written only
-// once.
-func (c *raw) send(ctx context.Context, n chat.NewMessage) (m chat.Message, once bool, err error) {
+// send sends a message and waits for its answer, over as many connections as it takes.
+func (c *raw) send(ctx context.Context, n chat.NewMessage) (m chat.Message, err error) {
 	c.sends.Lock()
 	c.request++
 	s := &sending{id: fmt.Sprint(c.request), answer: make(chan sentAnswer, 1)}
 	s.text = marshal(map[string]any{"action": "sendMessage", "requestId": s.id, "data": n})
 	c.waiting = append(c.waiting, s)
 	conn := c.open
-	if conn != nil {
-		s.writes++
-	}
 	c.sends.Unlock()
 	if conn != nil {
 		_ = c.writeFrame(conn, ws.NewTextFrame(slices.Clone(s.text)))
@@ -35,9 +31,7 @@ func (c *raw) send(ctx context.Context, n chat.NewMessage) (m chat.Message, once
 		c.answered(s.id, sentAnswer{})
 		err = ctx.Err()
 	}
-	c.sends.Lock()
-	defer c.sends.Unlock()
-	return m, s.writes == 1, err
+	return m, err
 }
 
 // resend begins to send on a new connection, with what was not answered on others.
@@ -45,9 +39,6 @@ func (c *raw) resend() error {
 	c.sends.Lock()
 	c.open = c.conn
 	waiting := slices.Clone(c.waiting)
-	for _, s := range waiting {
-		s.writes++
-	}
 	c.sends.Unlock()
 	for _, s := range waiting {
 		if err := c.write(string(s.text)); err != nil {

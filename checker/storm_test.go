@@ -80,7 +80,7 @@ func gather(t *testing.T, size crowdSize) *storm {
 	if err != nil {
 		t.Fatal(err)
 	}
-	signed, err := closed.Seed(t.Context(), seed.Options{Users: size.people, Rooms: size.people / perRoom, Members: perRoom}, true)
+	signed, err := closed.Seed(t.Context(), seed.Options{Users: size.people, Rooms: size.people / perRoom, Members: perRoom}, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func gather(t *testing.T, size crowdSize) *storm {
 	s := &storm{t: t, rec: newRecord(t), house: h}
 	calls := caller(t)
 	for i, who := range signed {
-		session := client.Session{User: chat.User{UserID: who.UserID}, AccessToken: who.Token, ExpiresAt: time.Now().Add(8 * time.Minute)}
+		session := client.Session{User: chat.User{UserID: who.UserID}, AccessToken: who.Token, ExpiresAt: time.Now().Add(50 * time.Minute)}
 		p := newPerson(s.rec, fmt.Sprintf("s%d", i), "http://"+h.address, calls, session)
 		p.raw = newRaw(t.Context(), s.rec, p, "raw", "http://"+h.address)
 		s.people = append(s.people, p)
