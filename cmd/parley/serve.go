@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/mail"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -22,6 +24,11 @@ type serveCmd struct {
 	Registration   string        `help:"Who may register: ${enum}." enum:"open,invite,closed" env:"PARLEY_REGISTRATION" default:"open"`
 	Limits         string        `help:"Rate limits: ${enum}. Off is for load tests." enum:"on,off" env:"PARLEY_LIMITS" default:"on"`
 	TrustedProxies []string      `help:"Networks of proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8." env:"PARLEY_TRUSTED_PROXIES" placeholder:"NET"`
+	TLSCert        string        `name:"tls-cert" help:"Certificate chain in PEM, to end TLS here; read again when it changes." env:"PARLEY_TLS_CERT" type:"path" placeholder:"FILE"`
+	TLSKey         string        `name:"tls-key" help:"Key of the certificate in PEM." env:"PARLEY_TLS_KEY" type:"path" placeholder:"FILE"`
+	ACME           string        `name:"acme" help:"Name of this server, to get a certificate for by ACME from Let's Encrypt, whose terms are accepted thereby." env:"PARLEY_ACME" placeholder:"DOMAIN"`
+	ACMEEmail      string        `name:"acme-email" help:"Where the authority may write to." env:"PARLEY_ACME_EMAIL" placeholder:"ADDRESS"`
+	ACMEListen     string        `name:"acme-listen" help:"Address for the authority's challenges, which come to port 80." env:"PARLEY_ACME_LISTEN" default:":80" placeholder:"HOST:PORT"`
 	DrainFor       time.Duration `help:"How long open requests and sockets may take to end when the server is stopped." env:"PARLEY_DRAIN_FOR" default:"10s"`
 }
 
@@ -76,6 +83,12 @@ func (c *serveCmd) config() (server.Config, error) {
 	if cfg.PublicURL, err = parsePublicURL(c.PublicURL); err != nil {
 		return cfg, err
 	}
+	if cfg.TLS, err = c.tls(); err != nil {
+		return cfg, err
+	}
+	if cfg.PublicURL != nil && cfg.PublicURL.Scheme == "http" && (c.TLSCert != "" || c.ACME != "") {
+		return cfg, usagef("--public-url: %q is without TLS, which is on", c.PublicURL)
+	}
 	for _, s := range c.TrustedProxies {
 		network, err := parseNetwork(s)
 		if err != nil {
@@ -84,6 +97,39 @@ func (c *serveCmd) config() (server.Config, error) {
 		cfg.TrustedProxies = append(cfg.TrustedProxies, network)
 	}
 	return cfg, nil
+}
+
+// tls checks how TLS is to be ended.
+func (c *serveCmd) tls() (server.TLS, error) {
+	t := server.TLS{CertFile: c.TLSCert, KeyFile: c.TLSKey, Domain: strings.ToLower(c.ACME), Email: c.ACMEEmail, Challenge: c.ACMEListen}
+	switch {
+	case (c.TLSCert == "") != (c.TLSKey == ""):
+		return t, usagef("--tls-cert and --tls-key go together")
+	case c.TLSCert != "" && c.ACME != "":
+		return t, usagef("--acme: there is a certificate already, by --tls-cert")
+	case c.ACMEEmail != "" && c.ACME == "":
+		return t, usagef("--acme-email: say by --acme which name to get a certificate for")
+	}
+	if c.TLSCert != "" {
+		if _, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey); err != nil {
+			return t, usageError{fmt.Errorf("--tls-cert, --tls-key: %w", err)}
+		}
+	}
+	if c.ACME == "" {
+		return t, nil
+	}
+	if _, err := netip.ParseAddr(c.ACME); err == nil || !strings.Contains(c.ACME, ".") || strings.ContainsAny(c.ACME, ":/@*% ") {
+		return t, usagef("--acme: %q is not a name like chat.example.org", c.ACME)
+	}
+	if c.ACMEEmail != "" {
+		if _, err := mail.ParseAddress(c.ACMEEmail); err != nil {
+			return t, usagef("--acme-email: %q is not an address", c.ACMEEmail)
+		}
+	}
+	if _, port, err := net.SplitHostPort(c.ACMEListen); err != nil || port == "" {
+		return t, usagef("--acme-listen: %q is not HOST:PORT", c.ACMEListen)
+	}
+	return t, nil
 }
 
 func parsePublicURL(s string) (*url.URL, error) {

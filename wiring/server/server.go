@@ -42,6 +42,7 @@ type Config struct {
 	Listen   string       // HOST:PORT; empty, with no Listener, opens the data without serving it
 	Listener net.Listener // instead of Listen; closed by Run
 
+	TLS            TLS            // default: none, a proxy does it
 	PublicURL      *url.URL       // where people reach the server; nil: wherever a request was sent to
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 	Registration   identity.Mode  // default identity.Closed
@@ -68,6 +69,10 @@ type Server struct {
 	service  *chat.Service
 	gateway  *gateway.Gateway
 	http     *http.Server
+
+	keyPair    *keyPair     // nil without certificate files
+	challenge  *http.Server // nil without ACME
+	challenges net.Listener
 
 	serving atomic.Bool // between the first request that can be answered and the beginning of the drain
 }
@@ -124,6 +129,11 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		Handler: handler, ErrorLog: slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelDebug), MaxHeaderBytes: 32 << 10,
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
 	}
+	if s.cfg.TLS.on() && s.serves() {
+		if err := s.secure(ctx); err != nil {
+			return nil, err
+		}
+	}
 	return s, s.listen(ctx)
 }
 
@@ -139,6 +149,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.DrainFor == 0 {
 		c.DrainFor = 10 * time.Second
+	}
+	if c.TLS.Every == 0 {
+		c.TLS.Every = 10 * time.Second
+	}
+	if c.TLS.Challenge == "" {
+		c.TLS.Challenge = ":80"
 	}
 	c.Limits.Now = c.Now
 	if c.LimitsOff {
@@ -225,14 +241,21 @@ func (s *Server) Run(ctx context.Context) error {
 	parts, stopParts := context.WithCancel(context.WithoutCancel(ctx)) // they outlive ctx by the drain
 	defer stopParts()
 	g, failed := errgroup.WithContext(parts)
-	for _, run := range []func(context.Context) error{s.db.Run, s.service.Run, s.accounts.Run, s.gateway.Run} {
+	tasks := []func(context.Context) error{s.db.Run, s.service.Run, s.accounts.Run, s.gateway.Run}
+	if s.keyPair != nil {
+		tasks = append(tasks, s.keyPair.run)
+	}
+	for _, run := range tasks {
 		g.Go(func() error { return run(parts) })
 	}
 	operation := &http.Server{Handler: admin.Handler(s.Operations(), s.cfg.Logger), ReadHeaderTimeout: 10 * time.Second}
 	g.Go(func() error { return serve(operation, operator) })
 	g.Go(func() error { return serve(s.http, s.listener) })
+	if s.challenge != nil {
+		g.Go(func() error { return serve(s.challenge, s.challenges) })
+	}
 	s.serving.Store(true)
-	s.cfg.Logger.InfoContext(ctx, "listening", "address", s.listener.Addr().String(), "data", s.cfg.Data, "version", s.cfg.Version)
+	s.cfg.Logger.InfoContext(ctx, "listening", "address", s.listener.Addr().String(), "tls", s.cfg.TLS.on(), "data", s.cfg.Data, "version", s.cfg.Version)
 	g.Go(func() error {
 		select {
 		case <-ctx.Done():
@@ -246,7 +269,11 @@ func (s *Server) Run(ctx context.Context) error {
 }
 
 func serve(server *http.Server, l net.Listener) error {
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	run := server.Serve
+	if server.TLSConfig != nil {
+		run = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
+	}
+	if err := run(l); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve %s: %w", l.Addr(), err)
 	}
 	return nil
@@ -263,7 +290,11 @@ func (s *Server) drain(ctx context.Context, operation *http.Server) {
 	if err := s.gateway.Shutdown(ctx); err != nil {
 		s.cfg.Logger.WarnContext(ctx, "not all sockets were drained", "error", err)
 	}
-	for _, server := range []*http.Server{s.http, operation} {
+	servers := []*http.Server{s.http, operation}
+	if s.challenge != nil {
+		servers = append(servers, s.challenge)
+	}
+	for _, server := range servers {
 		if err := server.Shutdown(ctx); err != nil {
 			s.cfg.Logger.WarnContext(ctx, "not all requests were drained", "error", err)
 			_ = server.Close()
@@ -274,9 +305,12 @@ func (s *Server) drain(ctx context.Context, operation *http.Server) {
 // Close closes the data. Run does it itself.
 func (s *Server) Close() error {
 	var err error
-	if s.listener != nil {
-		if closed := s.listener.Close(); !errors.Is(closed, net.ErrClosed) {
-			err = closed
+	for _, l := range []net.Listener{s.listener, s.challenges} {
+		if l == nil {
+			continue
+		}
+		if closed := l.Close(); !errors.Is(closed, net.ErrClosed) {
+			err = errors.Join(err, closed)
 		}
 	}
 	if s.bucket != nil {
