@@ -52,6 +52,8 @@ type Config struct {
 	AvatarBytes    int64          // largest picture, default 5 MiB
 	DrainFor       time.Duration  // for requests and sockets to end when Run ends, default 10 s
 
+	MemtableBytes uint64 // of the store: writes kept in memory before they go to a table file; 0 means its default
+
 	Version string
 	Now     func() time.Time // default time.Now
 	FS      vfs.FS           // under the store; default the disk
@@ -169,7 +171,8 @@ func (s *Server) openData() (err error) {
 	if err := os.MkdirAll(s.cfg.Data, 0o700); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
 	}
-	s.db, err = pebble.Open(pebble.Options{Dir: storeDir(s.cfg.Data), Schemas: store.Schemas(), Now: s.cfg.Now, FS: s.cfg.FS, Logger: s.cfg.Logger})
+	s.db, err = pebble.Open(pebble.Options{Dir: storeDir(s.cfg.Data), Schemas: store.Schemas(), Now: s.cfg.Now, FS: s.cfg.FS, Logger: s.cfg.Logger,
+		MemtableBytes: s.cfg.MemtableBytes})
 	if errors.Is(err, table.ErrLocked) {
 		return fmt.Errorf("the data folder %s is in use by another process: %w", s.cfg.Data, table.ErrLocked)
 	}
