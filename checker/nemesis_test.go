@@ -19,7 +19,7 @@ type nemesis struct {
 	struck map[string]int
 }
 
-// fault is one kind of strike. A strike lasts until it returns.
+// strike is one kind of fault. It lasts until do returns.
 type strike struct {
 	name string
 	do   func(ctx context.Context)
@@ -136,12 +136,18 @@ func (n *nemesis) jump(ctx context.Context) {
 	}
 }
 
+// count is how often it struck.
+func (n *nemesis) count() (total int) {
+	for _, times := range n.struck {
+		total += times
+	}
+	return total
+}
+
 func (n *nemesis) String() string {
 	var all []string
-	total := 0
 	for _, name := range slices.Sorted(maps.Keys(n.struck)) {
 		all = append(all, fmt.Sprintf("%s %d", name, n.struck[name]))
-		total += n.struck[name]
 	}
-	return fmt.Sprintf("%d (%s)", total, strings.Join(all, ", "))
+	return fmt.Sprintf("%d (%s)", n.count(), strings.Join(all, ", "))
 }

@@ -46,7 +46,7 @@ func caller(t *testing.T) *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 8
 	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport, Timeout: 2 * silence}
+	return &http.Client{Transport: transport, Timeout: 5 * time.Second}
 }
 
 // newPerson makes the client of somebody, with a session if there is one already.

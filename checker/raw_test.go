@@ -34,10 +34,11 @@ type raw struct {
 	epoch   int
 	answers int                         // to sync, counted over all connections
 	started bool                        // the first pong has come
-	newest  map[string]int64            // by room: the head at the start or what came live since
 	pending map[string]map[int64]change // came live, but something before it is missing
 	asked   map[string]map[string]int64 // by requestId of a sync
 	asking  map[string]bool
+
+	newest map[string]int64 // by room: the head at the start, or what came live since; guarded by mu
 
 	writing sync.Mutex // one frame at a time
 	sends   sync.Mutex // guards what follows
@@ -123,7 +124,10 @@ func (c *raw) connect(ctx context.Context) (started bool, err error) {
 	}
 	c.epoch++
 	c.conn, c.started = conn, false
-	c.newest, c.pending, c.asked, c.asking = map[string]int64{}, map[string]map[int64]change{}, map[string]map[string]int64{}, map[string]bool{}
+	c.pending, c.asked, c.asking = map[string]map[int64]change{}, map[string]map[string]int64{}, map[string]bool{}
+	c.mu.Lock()
+	c.newest = map[string]int64{}
+	c.mu.Unlock()
 	defer c.offline()
 	if err := c.write(`{"action":"ping"}`); err != nil {
 		return false, err
@@ -220,13 +224,29 @@ func (c *raw) frame(text []byte) error {
 		}
 		if f.Type == "ack" {
 			defer c.answered(f.RequestID, sentAnswer{message: *ch.message})
-			if ch.seq <= c.newest[ch.room] { // the answer to a repeat
+			if c.repeat(ch) {
 				return nil
 			}
 		}
 		return c.live(ch)
 	}
 	return nil
+}
+
+// repeat tells whether an acknowledgement answers a repeat of what was told before, here or on another connection. What is
+// told for the first time is of a room that the first pong or a joining has told of.
+func (c *raw) repeat(ch change) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	newest, known := c.newest[ch.room]
+	return !known || ch.seq <= newest
+}
+
+// heard tells how far the present connection has told of a room by itself, without sync.
+func (c *raw) heard(room string) int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.newest[room]
 }
 
 // change reads a numbered frame.

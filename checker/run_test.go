@@ -37,12 +37,20 @@ func TestSoak(t *testing.T) {
 	}
 	h := openHouse(t)
 	h.start()
-	first := chance(t)
-	for round, begun := 0, time.Now(); time.Since(begun) < soak && !t.Failed(); round++ {
-		deliver(t, h, first+uint64(round), round, 45*time.Second)
+	first, begun := chance(t), time.Now()
+	var all tally
+	rounds := 0
+	for ; time.Since(begun) < soak && !t.Failed(); rounds++ {
+		one := deliver(t, h, first+uint64(rounds), rounds, 45*time.Second)
+		all.acknowledged, all.faults, all.violations = all.acknowledged+one.acknowledged, all.faults+one.faults, all.violations+one.violations
 		h.start()
 	}
+	t.Logf("soak: seeds from %d, %d rounds in %s, %d operations acknowledged, %d faults, violations %d",
+		first, rounds, time.Since(begun).Round(time.Second), all.acknowledged, all.faults, all.violations)
 }
+
+// tally is what a round comes to.
+type tally struct{ acknowledged, faults, violations int }
 
 // chance is what a run's choices follow from.
 func chance(t *testing.T) uint64 {
@@ -69,15 +77,14 @@ type round struct {
 }
 
 const (
-	crowd   = 6 // people
-	duels   = 3 // of them in the duel
-	bouts   = 30
-	newest  = 6 // messages that a duelist reads
-	capture = 90 * time.Second
+	crowd  = 6 // people
+	duels  = 3 // of them in the duel
+	bouts  = 30
+	newest = 6 // messages that a duelist reads
 )
 
 // deliver runs one round for at least a time and judges it. The house is stopped in the end.
-func deliver(t *testing.T, h *house, seed uint64, number int, last time.Duration) {
+func deliver(t *testing.T, h *house, seed uint64, number int, last time.Duration) tally {
 	t.Helper()
 	begun := time.Now()
 	t.Logf("SEED=%d", seed)
@@ -112,7 +119,7 @@ func deliver(t *testing.T, h *house, seed uint64, number int, last time.Duration
 	if err := h.stop(); err != nil {
 		t.Errorf("after SIGTERM the server ended with %v", err)
 	}
-	r.judge(history, n, begun)
+	return r.judge(history, n, begun)
 }
 
 // dice are random choices for one part of the round.
@@ -131,6 +138,10 @@ func (r *round) settle(ctx context.Context, number int) {
 		p := newPerson(r.rec, fmt.Sprintf("p%d.%d", number, i), r.proxy.url, caller(r.t), client.Session{})
 		p.forgiving = r.house.forgiving.Load
 		r.people = append(r.people, p)
+		if i == 0 { // alone: the first account is given the first room
+			p.join(ctx)
+			continue
+		}
 		joining.Go(func() { p.join(ctx) })
 	}
 	joining.Wait()
@@ -277,6 +288,11 @@ func (r *round) current() (missing string) {
 		for _, v := range rooms {
 			want[v.RoomID] = v.HeadSeq
 		}
+		for room, seq := range want {
+			if heard := p.raw.heard(room); heard != seq {
+				return fmt.Sprintf("%s was told live up to %d of %d in %s", p.raw.name, heard, seq, room)
+			}
+		}
 		for _, d := range []*device{p.stream.device, p.raw.device} {
 			if got, whole := d.at(); !maps.Equal(got, want) || !whole {
 				return fmt.Sprintf("%s is at %v (whole: %v) of %v", d.name, got, whole, want)
@@ -310,8 +326,8 @@ func (r *round) wait(what string, tasks *sync.WaitGroup) {
 	}()
 	select {
 	case <-done:
-	case <-time.After(capture):
-		r.t.Fatalf("not so after %s: %s", capture, what)
+	case <-time.After(2 * patience):
+		r.t.Fatalf("not so after %s: %s", 2*patience, what)
 	}
 }
 
@@ -365,7 +381,7 @@ func (r *round) all(ctx context.Context, p *person, room string) (out []json.Raw
 }
 
 // judge checks the record against what is stored, and sums up.
-func (r *round) judge(h *History, n *nemesis, begun time.Time) {
+func (r *round) judge(h *History, n *nemesis, begun time.Time) tally {
 	for i, l := range r.house.stored(r.rooms) {
 		l.Served = h.Logs[i].Served
 		h.Logs[i] = l
@@ -388,4 +404,5 @@ func (r *round) judge(h *History, n *nemesis, begun time.Time) {
 	r.t.Logf("seed %d: %s (checked in %s), %d clients of %d people in %d rooms, %d operations acknowledged, %d refused, %d unknown, %d told, %d pages, faults %s, violations %d",
 		r.seed, time.Since(begun).Round(time.Second), time.Since(checked).Round(time.Millisecond), 2*len(r.people), len(r.people), len(r.rooms),
 		outcomes[Acknowledged], outcomes[Refused], outcomes[Unknown], len(h.Told), len(h.Pages), n, len(found))
+	return tally{outcomes[Acknowledged], n.count(), len(found)}
 }

@@ -151,7 +151,7 @@ func (s *storm) whole(what string) {
 		for _, p := range s.people {
 			at, whole := p.raw.at()
 			for room, seq := range at {
-				whole = whole && seq == heads[room]
+				whole = whole && seq == heads[room] && p.raw.heard(room) == seq
 			}
 			if !whole || len(at) != 1 {
 				missing++
