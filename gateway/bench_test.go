@@ -3,6 +3,7 @@ package gateway
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -28,7 +29,7 @@ import (
 //
 //	go test -run xxx -bench . ./gateway
 //
-// peersEnv makes this test binary such a process: "address count size".
+// peersEnv makes this test binary such a process: "address count size tls".
 const peersEnv = "PARLEY_BENCH_PEERS"
 
 func TestPeers(t *testing.T) {
@@ -37,13 +38,14 @@ func TestPeers(t *testing.T) {
 	}
 	var addr string
 	var count, size int64
-	if _, err := fmt.Sscan(os.Getenv(peersEnv), &addr, &count, &size); err != nil {
+	var secure bool
+	if _, err := fmt.Sscan(os.Getenv(peersEnv), &addr, &count, &size, &secure); err != nil {
 		t.Fatal(err)
 	}
 	var total atomic.Int64
 	var peers sync.WaitGroup
 	for i := range count {
-		nc, r := openPeer(t, addr, i)
+		nc, r := openPeer(t, addr, i, secure)
 		peers.Go(func() {
 			defer nc.Close()
 			drain(r, nc, &total, count*size)
@@ -54,10 +56,13 @@ func TestPeers(t *testing.T) {
 }
 
 // openPeer connects and waits for one answer, so that the server has handled a request of each connection.
-func openPeer(t *testing.T, addr string, i int64) (net.Conn, *bufio.Reader) {
+func openPeer(t *testing.T, addr string, i int64, secure bool) (net.Conn, *bufio.Reader) {
 	nc, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if secure {
+		nc = tls.Client(nc, &tls.Config{InsecureSkipVerify: true}) // what it costs is asked here, not who it is
 	}
 	fmt.Fprintf(nc, "GET /ws?ticket=ok-u%d HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
 		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n", i)
@@ -92,7 +97,7 @@ func drain(r *bufio.Reader, nc net.Conn, total *atomic.Int64, each int64) {
 func peers(b *testing.B, h *house, count, size int) *bufio.Scanner {
 	b.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^TestPeers$")
-	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d %d", peersEnv, h.server.Listener.Addr(), count, size))
+	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d %d %v", peersEnv, h.server.Listener.Addr(), count, size, h.server.TLS != nil))
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		b.Fatal(err)
@@ -120,10 +125,10 @@ func cpu() time.Duration {
 // BenchmarkDeliver is one step of a room of 1,000 connections: one message, and eight at once.
 func BenchmarkDeliver(b *testing.B) {
 	const count = 1000
-	for _, goroutines := range []bool{false, true} {
+	for _, transport := range []string{"polled", "goroutines", "tls"} {
 		for _, batch := range []int{1, 8} {
-			b.Run(fmt.Sprintf("goroutines=%v/messages=%d", goroutines, batch), func(b *testing.B) {
-				h := newHouse(b, Config{Goroutines: goroutines, Limits: Limits{FramesPerSecond: -1}}, false)
+			b.Run(fmt.Sprintf("%s/messages=%d", transport, batch), func(b *testing.B) {
+				h := newHouse(b, Config{Goroutines: transport == "goroutines", Limits: Limits{FramesPerSecond: -1}}, transport == "tls")
 				for i := range count {
 					h.join("r1", fmt.Sprint("u", i))
 				}
@@ -152,9 +157,9 @@ func BenchmarkDeliver(b *testing.B) {
 // BenchmarkIdle is the memory of connections that have asked one thing each, 100 to a room.
 func BenchmarkIdle(b *testing.B) {
 	const count = 5000
-	for _, goroutines := range []bool{false, true} {
-		b.Run(fmt.Sprintf("goroutines=%v", goroutines), func(b *testing.B) {
-			h := newHouse(b, Config{Goroutines: goroutines}, false)
+	for _, transport := range []string{"polled", "goroutines", "tls"} {
+		b.Run(transport, func(b *testing.B) {
+			h := newHouse(b, Config{Goroutines: transport == "goroutines"}, transport == "tls")
 			for i := range count {
 				h.join(fmt.Sprint("r", i/100), fmt.Sprint("u", i))
 			}

@@ -91,11 +91,11 @@ func (c *conn) write(run []byte, volatile bool) bool {
 		c.t.arm(c.reads(), true)
 		return true
 	}
-	limits := &c.g.limits
-	if volatile && (c.out.size > limits.QueueBytes/2 || len(c.out.runs) > limits.QueueRuns/2) {
+	limits, total := &c.g.limits, c.g.queued.Load()
+	if volatile && (c.out.size > limits.QueueBytes/2 || len(c.out.runs) > limits.QueueRuns/2 || total > limits.QueueTotal/2) {
 		return true
 	}
-	if !c.out.empty() && (c.out.size+len(run) > limits.QueueBytes || len(c.out.runs) >= limits.QueueRuns) {
+	if !c.out.empty() && (c.out.size+len(run) > limits.QueueBytes || len(c.out.runs) >= limits.QueueRuns || total > limits.QueueTotal) {
 		c.g.slow.Add(1)
 		c.shut(protocol.CloseTooSlow)
 		return false
@@ -224,7 +224,8 @@ func (c *conn) flush(scratch []byte, write func([]byte) (int, error)) error {
 // gone is the end, called once by the transport's reader before it closes the socket.
 func (c *conn) gone() {
 	c.mu.Lock()
-	c.state, c.out, c.requests = dead, queue{}, nil
+	c.out.drop()
+	c.state, c.requests = dead, nil
 	c.mu.Unlock()
 	c.in = input{}
 	c.leave()

@@ -37,6 +37,7 @@ type Limits struct {
 	FramesPerSecond    int           // of one connection, in bursts of five seconds' worth; beyond, it is closed with 4429; default 200; negative is no limit
 	InFlight           int           // messages, and other requests, of one connection under way before it is read no further; default 64
 	QueueBytes         int           // that wait for one slow reader; default 1 MiB; one step of a room may exceed it
+	QueueTotal         int64         // bytes that wait for all slow readers, what they share counted for each; beyond, who is behind is closed; default 512 MiB
 	QueueRuns          int           // writes that wait for one slow reader; default 1024
 	Requests           int           // other than messages, served at once for all connections; default 32
 	Silence            time.Duration // until a silent connection is given up; it is pinged before; default 75 s
@@ -55,6 +56,9 @@ func (l Limits) withDefaults() Limits {
 	set(&l.QueueBytes, 1<<20)
 	set(&l.QueueRuns, 1024)
 	set(&l.Requests, 32)
+	if l.QueueTotal == 0 {
+		l.QueueTotal = 512 << 20
+	}
 	if l.Silence == 0 {
 		l.Silence = 75 * time.Second
 	}
@@ -95,6 +99,7 @@ type Gateway struct {
 	scratch sync.Pool // of *[]byte, for the joined writes of streams
 
 	lastID   atomic.Uint64
+	queued   atomic.Int64  // bytes that wait in the queues of connections
 	inFlight atomic.Int64  // messages submitted and connections at work
 	slow     atomic.Uint64 // connections closed as too slow
 
@@ -138,7 +143,7 @@ func New(c Config) (*Gateway, error) {
 func (g *Gateway) now() int64 { return time.Since(g.began).Milliseconds() + 1 }
 
 func (g *Gateway) newConn(session string) *conn {
-	return &conn{id: strconv.FormatUint(g.lastID.Add(1), 36), session: session, g: g}
+	return &conn{id: strconv.FormatUint(g.lastID.Add(1), 36), session: session, g: g, out: queue{total: &g.queued}}
 }
 
 // Stats are figures for metrics.
@@ -146,13 +151,14 @@ type Stats struct {
 	Connections int    // open now
 	Slow        uint64 // ever closed as too slow
 	InFlight    int64  // messages and requests under way
+	Queued      int64  // bytes that wait for slow readers
 }
 
 // Stats returns the gateway's figures.
 func (g *Gateway) Stats() Stats {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return Stats{Connections: len(g.conns), Slow: g.slow.Load(), InFlight: g.inFlight.Load()}
+	return Stats{Connections: len(g.conns), Slow: g.slow.Load(), InFlight: g.inFlight.Load(), Queued: g.queued.Load()}
 }
 
 // add takes a connection into the gateway; false if it is stopping.

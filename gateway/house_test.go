@@ -250,7 +250,7 @@ func newHouse(t testing.TB, c Config, tls bool) *house {
 		h.server.Close()
 		close(h.queue)
 		h.over.Wait()
-		if n := g.Stats(); n.Connections != 0 || n.InFlight != 0 {
+		if n := g.Stats(); n.Connections != 0 || n.InFlight != 0 || n.Queued != 0 {
 			t.Errorf("left over: %+v", n)
 		}
 	})

@@ -15,6 +15,7 @@ var errFinished = errors.New("finished")
 // input is what has come of frames that are not complete. It belongs to the transport's reader.
 type input struct {
 	buf    []byte // the beginning of a frame, or whole frames while reading is paused
+	whole  bool   // buf begins with a whole frame, which waits until reading goes on
 	parts  []byte // the payloads of a fragmented message so far
 	inText bool   // a fragmented message is under way
 	deaf   bool   // the peer sent something wrong: all that follows is ignored
@@ -55,8 +56,12 @@ func (c *conn) frames(b []byte) ([]byte, error) {
 	for {
 		h, n, err := parseHeader(b)
 		size := n + int(h.Length)
-		if err != nil || n == 0 || len(b) < size || !c.wants(h.OpCode) {
+		if c.in.whole = false; err != nil || n == 0 || len(b) < size {
 			return b, err
+		}
+		if !c.wants(h.OpCode) {
+			c.in.whole = true
+			return b, nil
 		}
 		payload := b[n:size]
 		ws.Cipher(payload, h.Mask, 0)

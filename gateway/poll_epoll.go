@@ -176,7 +176,8 @@ func (s *socket) ready(events uint32, now int64) bool {
 		}
 	}
 	c.mu.Lock()
-	s.arm(c.reads(), !c.out.empty())
+	reads = c.reads()
+	s.arm(reads, !c.out.empty() || reads && c.in.whole) // it may have gone on while frames were put aside
 	c.mu.Unlock()
 	return true
 }

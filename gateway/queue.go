@@ -1,8 +1,11 @@
 package gateway
 
+import "sync/atomic"
+
 // queue holds what a slow reader has still to be sent: runs of whole frames, shared with other connections and never
 // written to. It is guarded by its connection's mu. An empty queue holds no memory.
 type queue struct {
+	total *atomic.Int64 // bytes in the queues of all connections
 	runs  [][]byte
 	size  int  // bytes
 	taken int  // runs that a flusher is writing now
@@ -13,7 +16,18 @@ func (q *queue) empty() bool { return len(q.runs) == 0 }
 
 func (q *queue) push(run []byte) {
 	q.runs = append(q.runs, run)
-	q.size += len(run)
+	q.grow(len(run))
+}
+
+func (q *queue) grow(n int) {
+	q.size += n
+	q.total.Add(int64(n))
+}
+
+// drop empties the queue for good.
+func (q *queue) drop() {
+	q.grow(-q.size)
+	*q = queue{total: q.total}
 }
 
 // take returns bytes to write next, joined in scratch if they are of several runs. They stay in the queue until wrote.
@@ -38,7 +52,7 @@ func (q *queue) take(scratch []byte) []byte {
 // wrote removes the first n bytes.
 func (q *queue) wrote(n int) {
 	q.taken = 0
-	q.size -= n
+	q.grow(-n)
 	for n > 0 {
 		if run := q.runs[0]; n < len(run) {
 			q.runs[0], q.begun = run[n:], true
@@ -61,7 +75,7 @@ func (q *queue) trim() {
 		keep = max(keep, 1)
 	}
 	for _, run := range q.runs[keep:] {
-		q.size -= len(run)
+		q.grow(-len(run))
 	}
 	clear(q.runs[keep:])
 	if q.runs = q.runs[:keep]; keep == 0 {

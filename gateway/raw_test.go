@@ -298,6 +298,49 @@ func TestSlowReader(t *testing.T) {
 	})
 }
 
+// Many slow readers together hold bounded memory too, though none is over its own bound; who reads is not affected, and
+// what may be lost is dropped before anybody is closed.
+func TestSlowReadersTogether(t *testing.T) {
+	const total, frame = 2 << 20, 8000
+	eachPlain(t, Limits{QueueTotal: total, SendBuffer: 16 << 10}, func(t *testing.T, h *house) {
+		var names []string
+		for i := range 8 {
+			names = append(names, fmt.Sprint("slow", i))
+			h.join("r1", names[i])
+			h.raw(t, names[i])
+		}
+		h.join("r1", "bob")
+		bob := h.dial(t, "bob")
+		typed := false
+		for i := 0; h.g.Stats().Slow < 4; i++ {
+			if i > 5000 {
+				t.Fatalf("%d bytes wait, and nobody is closed", h.g.Stats().Queued)
+			}
+			h.say("r1", strings.Repeat("z", frame))
+			if r := bob.next(); r.Data.Message.Seq != int64(i+1) {
+				t.Fatalf("bob heard %v", r)
+			}
+			n := h.g.Stats().Queued
+			if n > total+9*(frame+500) {
+				t.Fatalf("%d bytes wait", n)
+			}
+			if n > total/2+100<<10 && !typed {
+				typed = true
+				for range 1000 {
+					h.hub.Signal(context.Background(), "r1", "bob", chat.Event{Typing: &chat.Typing{RoomID: "r1", UserID: "bob"}})
+				}
+				if more := h.g.Stats(); more.Queued > n || more.Slow > 0 {
+					t.Errorf("after typing %d bytes wait, before it %d; %d closed", more.Queued, n, more.Slow)
+				}
+			}
+		}
+		if !typed {
+			t.Error("there was never much waiting")
+		}
+		bob.hears()
+	})
+}
+
 // A reader that is behind loses what may be lost first, and nothing else.
 func TestVolatileIsDroppedFirst(t *testing.T) {
 	eachPlain(t, Limits{QueueBytes: 1 << 20, SendBuffer: 16 << 10}, func(t *testing.T, h *house) {

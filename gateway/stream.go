@@ -86,6 +86,10 @@ func (s *stream) read() {
 			}
 			continue
 		}
+		if c.in.whole { // reading has gone on while frames were put aside
+			err = c.feed(nil)
+			continue
+		}
 		var n int
 		if n, err = s.nc.Read(buf); n > 0 {
 			c.heard.Store(c.g.now())

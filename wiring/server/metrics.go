@@ -21,6 +21,7 @@ func metrics(g *gateway.Gateway) (*prometheus.Registry, http.Handler) {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		gauge("parley_connections", "Sockets open now.", func(s gateway.Stats) float64 { return float64(s.Connections) }),
 		gauge("parley_requests_in_flight", "Socket requests under way.", func(s gateway.Stats) float64 { return float64(s.InFlight) }),
+		gauge("parley_queued_bytes", "What waits for slow readers.", func(s gateway.Stats) float64 { return float64(s.Queued) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "parley_slow_connections_total", Help: "Sockets closed because they did not read fast enough.",
 		}, func() float64 { return float64(g.Stats().Slow) }),
