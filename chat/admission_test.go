@@ -218,3 +218,23 @@ func TestWaitingIsBounded(t *testing.T) {
 		equal(t, "acknowledged", len(j.acked), taken)
 	})
 }
+
+// TestTypingOfMany: when very many write in one room, not all of it is told; nobody is refused for it.
+func TestTypingOfMany(t *testing.T) {
+	h := newHouse(t, "ann", "bob")
+	room := h.room(chat.Public, "u-ann", "u-bob")
+	left := 3
+	svc := h.service(h.ears, nil, func(rule chat.Rule, key string) time.Duration {
+		if rule == chat.LimitTypingRoom && key == room {
+			if left--; left < 0 {
+				return time.Second
+			}
+		}
+		return 0
+	})
+	h.ears.Forget()
+	for range 10 {
+		h.ok(svc.Typing(h.ctx, "u-ann", room))
+	}
+	h.hears("u-bob", "typing u-ann", "typing u-ann", "typing u-ann")
+}
