@@ -160,7 +160,7 @@ func (c *Client) once(ctx context.Context, r call, payload []byte, token string)
 	}
 	defer res.Body.Close()
 	if res.StatusCode >= 300 {
-		return problem(res)
+		return problem(ctx, res)
 	}
 	if r.into == nil || res.StatusCode == http.StatusNoContent {
 		return nil
@@ -179,16 +179,19 @@ func unreachable(ctx context.Context, err error) error {
 	return &chat.Error{Code: chat.Unavailable, Message: "The server cannot be reached.", Cause: err}
 }
 
-// problem reads an RFC 9457 refusal.
-func problem(res *http.Response) error {
+// problem reads an RFC 9457 refusal. One that is cut short says nothing.
+func problem(ctx context.Context, res *http.Response) error {
 	var p struct {
 		Detail       string
 		Code         chat.Code
 		Field        string
 		RetryAfterMs int64
 	}
-	err := json.NewDecoder(io.LimitReader(res.Body, 1<<16)).Decode(&p)
-	if err == nil && p.Code != "" {
+	text, err := io.ReadAll(io.LimitReader(res.Body, 1<<16))
+	if err != nil {
+		return unreachable(ctx, fmt.Errorf("read a refusal: %w", err))
+	}
+	if json.Unmarshal(text, &p) == nil && p.Code != "" {
 		return &chat.Error{Code: p.Code, Message: p.Detail, Field: p.Field, RetryAfter: time.Duration(p.RetryAfterMs) * time.Millisecond}
 	}
 	code := chat.Internal // not from Parley: a proxy, perhaps
