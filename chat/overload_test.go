@@ -133,8 +133,8 @@ func offer(t *testing.T, long time.Duration, streams ...stream) []outcome {
 				out[i].most = max(out[i].most, chat.Waiting(svc))
 			}
 		}
-		synctest.Wait()
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		equal(t, "bytes waiting at the end", chat.Waiting(svc), 0)
 		all := 0
 		for i, w := range waits {
