@@ -25,6 +25,7 @@ type roomLog struct {
 	last    int64           // all up to it have been told
 	pending map[int64]Event // later ones, which wait for those between
 	asking  bool            // a sync for it is under way
+	member  int64           // one was a member after this number: whatever says that one left before is past
 }
 
 // tracker puts the events of all rooms into order: each number once, none left out. It has one owner, the goroutine that
@@ -100,7 +101,7 @@ func (t *tracker) drain(id string, r *roomLog) (out []Event) {
 		delete(r.pending, e.Seq)
 		r.last = e.Seq
 		out = append(out, e)
-		if t.ends(e) {
+		if t.ends(e) && e.Seq > r.member {
 			delete(t.rooms, id)
 			break
 		}
@@ -212,6 +213,7 @@ func (t *tracker) synced(s roomSync) (out []Event, behind bool) {
 		r.skip(s.HeadSeq)
 		return append(out, t.drain(s.RoomID, r)...), false
 	}
+	r.member = max(r.member, s.HeadSeq)
 	for _, e := range s.Events {
 		out = append(out, t.add(e)...)
 	}

@@ -133,18 +133,35 @@ func TestTrackerFollowsMembership(t *testing.T) {
 	}
 }
 
-// TestTrackerLeavesAndComesBackWhileAway: what was said between the two is not told, and is not waited for either.
+// TestTrackerLeavesAndComesBackWhileAway: who is synced is a member, so that the own leaving in it is past, also when the
+// answer ends before one came back.
 func TestTrackerLeavesAndComesBackWhileAway(t *testing.T) {
-	tr := newTracker("me", map[string]int64{"r": 8}, false)
-	tr.heads(map[string]int64{"r": 13}, true)
-	out, behind := tr.synced(roomSync{RoomID: "r", HeadSeq: 13, Complete: true, Events: []Event{
+	missed := []Event{
 		message("r", 9), change("r", 10, chat.MemberLeft, "me"), message("r", 11), change("r", 12, chat.MemberJoined, "me"), message("r", 13),
-	}})
-	if got := seqs(out); behind || !slices.Equal(got, []int64{9, 10, 12, 13}) {
-		t.Errorf("told %v, behind %v", got, behind)
 	}
-	if ask := tr.gaps(nil); len(ask) > 0 {
-		t.Errorf("still asks for %v", ask)
+	for cut := 1; cut <= len(missed); cut++ {
+		tr := newTracker("me", map[string]int64{"r": 8}, false)
+		tr.heads(map[string]int64{"r": 13}, true)
+		out, behind := tr.synced(roomSync{RoomID: "r", HeadSeq: 13, Complete: true, More: cut < len(missed), Events: missed[:cut]})
+		if behind != (cut < len(missed)) {
+			t.Errorf("cut after %d: behind %v", cut, behind)
+		}
+		if behind {
+			if last := tr.rooms["r"].last; last != missed[cut-1].Seq {
+				t.Errorf("cut after %d it goes on from %d", cut, last)
+			}
+			more, _ := tr.synced(roomSync{RoomID: "r", HeadSeq: 13, Complete: true, Events: missed[cut:]})
+			out = append(out, more...)
+		}
+		if got := seqs(out); !slices.Equal(got, []int64{9, 10, 11, 12, 13}) {
+			t.Errorf("cut after %d: told %v", cut, got)
+		}
+		if ask := tr.gaps(nil); len(ask) > 0 {
+			t.Errorf("cut after %d: still asks for %v", cut, ask)
+		}
+		if tr.add(change("r", 14, chat.MemberLeft, "me")); tr.rooms["r"] != nil {
+			t.Error("leaving now does not end the room")
+		}
 	}
 }
 
