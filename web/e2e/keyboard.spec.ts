@@ -38,6 +38,7 @@ test('everything can be done with the keyboard alone', async ({ world }) => {
     await keyboard.type('all')
     await keyboard.press('Enter')
     await expect(chat.list.locator('article').last()).toContainText('Morning\nall', { useInnerText: true })
+    await expect(chat.list.locator('article').last()).toHaveAttribute('data-state', 'sent')
     await keyboard.press('ArrowUp')
     await expect(page.getByRole('textbox', { name: 'Edit message' })).toHaveValue('Morning\nall')
     await keyboard.press('Escape')

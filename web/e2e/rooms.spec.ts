@@ -42,6 +42,16 @@ test('rooms are made, found, joined and led; who is removed loses them at once a
     await expect(annas.list.getByText('Ben Okafor joined.')).toBeVisible()
   })
 
+  await test.step('a link into a public room offers to join it', async () => {
+    const cleo = await world.register('cleo', 'Cleo Marsh')
+    const cleos = new Chat(await world.open(cleo, new URL(bens.page.url()).pathname))
+    await expect(cleos.page.getByRole('heading', { name: 'Join garden' })).toBeVisible()
+    await expect(cleos.page.getByText('The beans are up.')).toHaveCount(0)
+    await cleos.page.getByRole('main').getByRole('button', { name: 'Join' }).click()
+    await expect(cleos.message('The beans are up.')).toBeVisible()
+    await expect(bens.list.getByText('Cleo Marsh joined.')).toBeVisible()
+  })
+
   const drawer = page.getByRole('complementary', { name: 'Details and members' })
   await test.step('Anna adds Ben to the private room, live', async () => {
     await annas.enter('harvest surprise')

@@ -97,7 +97,7 @@ export const useTimelines = defineStore('timelines', () => {
     return {
       get timeline() { return room.timeline },
       get rows() { return rows.value },
-      get loading() { return room.loading && !room.filled },
+      get loading() { return !room.filled && !room.error },
       get error() { return room.filled ? null : room.error },
       get loadingBefore() { return room.loadingBefore },
       get loadingAfter() { return room.loadingAfter },
@@ -254,6 +254,8 @@ export const useTimelines = defineStore('timelines', () => {
   function takeOwn(message: Message): void {
     const room = held.get(message.roomId)
     if (room?.filled) room.timeline = applyFrame(room.timeline, { type: 'newMessage', data: { message } })
+    // What could not be loaded before can be now, as the server answers; the message comes with it.
+    else loadOpened()
   }
 
   function apply(frame: LogFrame): void {
