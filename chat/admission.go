@@ -20,12 +20,12 @@ import (
 // What is not stored, and read markers, give way at half of these times. Changes other than messages (joining, editing)
 // have no bound of time, only of number: each is a request that somebody waits for, and there are few.
 const (
-	maxQueued = 2048                   // steps that wait in one room
-	maxBytes  = 64 << 20               // of all steps that wait; from half of it on, only rooms without any may add one
-	stepBytes = 1 << 10                // of a step besides its texts
-	maxWait   = 500 * time.Millisecond // from taking a message to its acknowledgement, as foreseen
-	swift     = maxWait / 2            // for a commit
-	crowd     = 256                    // commits at once, fewer than which say nothing about the pace of the store
+	maxQueued = 2048        // steps that wait in one room
+	maxBytes  = 64 << 20    // of all steps that wait; from half of it on, only rooms without any may add one
+	stepBytes = 1 << 10     // of a step besides its texts
+	maxWait   = time.Second // from taking a message to its acknowledgement, as foreseen
+	swift     = maxWait / 2 // for a commit
+	crowd     = 256         // commits at once, fewer than which say nothing about the pace of the store
 )
 
 const (

@@ -10,5 +10,8 @@ var (
 // Waiting is the size of all steps that wait, in bytes.
 func Waiting(s *Service) int64 { return s.admission.bytes.Load() }
 
-// MaxWaiting bounds Waiting.
-const MaxWaiting = maxBytes
+// MaxWaiting bounds Waiting, MaxWait the time.
+const (
+	MaxWaiting = maxBytes
+	MaxWait    = maxWait
+)
