@@ -192,7 +192,7 @@ func TestWhoMayInvite(t *testing.T) {
 		{berta, "", chat.Forbidden},
 		{berta, room.RoomID, ""},
 		{admin, room.RoomID, chat.Forbidden}, // an administrator is no member, and sees no more than others
-		{berta, first.RoomID, ""}, // a member: anybody could register and join
+		{berta, first.RoomID, ""},            // a member: anybody could register and join
 		{admin, first.RoomID, ""},
 		{berta, direct.RoomID, chat.Forbidden},
 		{berta, "nowhere", chat.NotFound},
