@@ -73,7 +73,7 @@ test('three thousand messages are read page by page without a jump, and a reload
     await expect(list.locator('article').first()).toBeVisible()
     await list.evaluate(settle)
     const after = (await list.locator(`article[data-key="${before.key}"]`).boundingBox())?.y
-    expect(Math.abs((after ?? Infinity) - before.y), 'pixels that the topmost message moved').toBeLessThan(80)
+    expect(Math.abs((after ?? Infinity) - before.y), 'pixels that the topmost message moved').toBeLessThanOrEqual(4)
   })
 })
 

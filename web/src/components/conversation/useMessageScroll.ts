@@ -7,6 +7,8 @@ import { useEventListener } from '@/components/ui/useEventListener'
 export interface ScrollSource {
   items: () => readonly ListItem[]
   anchorKey: () => string | null
+  /** Pixels from the top at which the anchor is to stand; undefined for a little below it. */
+  anchorTop: () => number | undefined
   hasMoreBefore: () => boolean
   hasMoreAfter: () => boolean
   loadingBefore: () => boolean
@@ -14,8 +16,8 @@ export interface ScrollSource {
   loadBefore: () => void
   loadAfter: () => void
   seen: (seq: number) => void
-  /** The page goes away while `seq` is the topmost message, or null if the end is followed. */
-  leave: (seq: number | null) => void
+  /** The page goes away while `seq` is the topmost message, `top` pixels down, or null if the end is followed. */
+  leave: (seq: number | null, top: number) => void
 }
 
 const estimates: Record<ListItem['row']['kind'], number> = { beginning: 140, notice: 28, message: 44 }
@@ -62,12 +64,18 @@ export function useMessageScroll(scroller: Ref<HTMLElement | undefined>, source:
     if (node instanceof HTMLElement) virtualizer.value.measureElement(node)
   }
 
-  /** Scrolls to a row, waits until it is in the document. */
-  async function scrollToKey(key: string, align: 'start' | 'center' | 'auto'): Promise<void> {
+  /** Scrolls to a row, waits until it is in the document; to `top` pixels from the top if given. */
+  async function scrollToKey(key: string, align: 'start' | 'center' | 'auto', top?: number): Promise<void> {
     const index = indexOfKey(list.value, key)
     if (index < 0) return
     await move(() => virtualizer.value.scrollToIndex(index, { align }), false)
+    for (let i = 0; top !== undefined && scroller.value && i < 4; i++) {
+      restore(scroller.value, { key, top: scroller.value.getBoundingClientRect().top + top })
+      await frame()
+    }
   }
+
+  const scrollToAnchor = (key: string) => scrollToKey(key, 'start', source.anchorTop())
 
   async function scrollToEnd(): Promise<void> {
     await move(() => virtualizer.value.scrollToEnd(), true)
@@ -95,7 +103,7 @@ export function useMessageScroll(scroller: Ref<HTMLElement | undefined>, source:
     if (ready.value || !list.value.length || !scroller.value) return
     await nextTick()
     const anchor = source.anchorKey()
-    if (anchor) await scrollToKey(anchor, 'start')
+    if (anchor) await scrollToAnchor(anchor)
     else await scrollToEnd()
     ready.value = true
     scrolled()
@@ -151,12 +159,13 @@ export function useMessageScroll(scroller: Ref<HTMLElement | undefined>, source:
   /* The virtualizer may hear of a scroll after us: what it then shows is what to look at. */
   watch(() => [items.value[0]?.index, items.value.at(-1)?.index], look, { flush: 'post' })
   watch(source.anchorKey, (key) => {
-    if (key && !touched) void scrollToKey(key, 'start')
+    if (key && !touched) void scrollToAnchor(key)
   }, { flush: 'post' })
   useEventListener(window, 'focus', look)
   useEventListener(window, 'pagehide', () => {
     const row = held && list.value[indexOfKey(list.value, held.key)]?.row
-    source.leave(row?.kind === 'message' && row.message.seq > 0 ? row.message.seq : null)
+    const top = (held?.top ?? 0) - (scroller.value?.getBoundingClientRect().top ?? 0)
+    source.leave(row?.kind === 'message' && row.message.seq > 0 ? row.message.seq : null, top)
   })
   /* A taller composer or keyboard takes from the list; who was at the end stays there. */
   const resized = new ResizeObserver(() => {
