@@ -39,7 +39,7 @@ type Limits struct {
 	QueueBytes         int           // that wait for one slow reader; default 1 MiB; one step of a room may exceed it
 	QueueTotal         int64         // bytes that wait for all slow readers, what they share counted for each; beyond, who is behind is closed; default 512 MiB
 	QueueRuns          int           // writes that wait for one slow reader; default 1024
-	Requests           int           // other than messages, served at once for all connections; default 32
+	Requests           int           // other than messages, served at once for all connections; so many connections are opened at once; default 32
 	Silence            time.Duration // until a silent connection is given up; it is pinged before; default 75 s
 	SendBuffer         int           // bytes of the socket's send buffer; default is the system's
 }
@@ -94,6 +94,7 @@ type Gateway struct {
 	cancel context.CancelFunc
 	began  time.Time
 	slots  chan struct{}  // one for each request being served
+	opens  chan struct{}  // one for each connection being opened
 	tasks  sync.WaitGroup // goroutines of connections
 
 	scratch sync.Pool // of *[]byte, for the joined writes of streams
@@ -123,6 +124,7 @@ func New(c Config) (*Gateway, error) {
 		return &b
 	}
 	g.slots = make(chan struct{}, g.limits.Requests)
+	g.opens = make(chan struct{}, g.limits.Requests)
 	if c.Goroutines {
 		return g, nil
 	}

@@ -30,6 +30,12 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusForbidden, chat.Errorf(chat.Forbidden, "Pages of this origin may not connect."))
 		return
 	}
+	select { // when very many come back at once, those who are here are served meanwhile
+	case g.opens <- struct{}{}:
+		defer func() { <-g.opens }()
+	case <-r.Context().Done():
+		return
+	}
 	identity, err := g.authenticate(r.Context(), credentials(r))
 	refused := protocol.CloseCode(0)
 	switch code := chat.CodeOf(err); code {
