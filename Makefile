@@ -37,7 +37,7 @@ race: | $(RESULTS) ## the Go tests of PKG (./...) under the race detector
 fuzz: ## each fuzz target for FUZZTIME (20s)
 	@grep -rn --include='*_test.go' --exclude-dir=node_modules -oE '^func Fuzz[A-Za-z0-9_]+' . | sort | while IFS=: read -r file _ func; do \
 		echo "$$(dirname $$file) $${func#func }"; \
-		go test -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) "$$(dirname $$file)"; \
+		go test -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$(dirname $$file)"; \
 	done
 
 soak: ## the promises under injected faults for SOAK (1h), and a storm of 5,000 clients; SEED repeats a run
