@@ -20,7 +20,7 @@ import (
 const (
 	password = "a long enough passphrase 7"
 	patience = 60 * time.Second       // for what must happen; nothing waits so long unless it fails
-	silence  = 800 * time.Millisecond // clients ping twice in that time, and give a connection up after twice that time
+	silence  = 800 * time.Millisecond // for which clients of an unsteady network wait
 )
 
 // person is somebody with an account and two devices, one of each kind of client.
@@ -44,7 +44,7 @@ type person struct {
 // caller makes requests; its connections are its own.
 func caller(t *testing.T) *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = 8
+	transport.MaxIdleConnsPerHost, transport.MaxConnsPerHost = 8, 64
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport, Timeout: 5 * time.Second}
 }

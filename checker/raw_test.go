@@ -27,6 +27,9 @@ type raw struct {
 	p   *person
 	url string // of the socket
 
+	silence time.Duration // it pings twice in that time, and gives a connection up after twice that time
+	backoff time.Duration // at most
+
 	tamper func(text []byte) [][]byte // what the network makes of a frame, if it lies
 
 	// Of the connection; owned by run.
@@ -80,7 +83,7 @@ type change struct {
 func newRaw(ctx context.Context, rec *record, p *person, name, address string) *raw {
 	return &raw{
 		device: newDevice(ctx, rec, p, name), p: p, url: "ws" + strings.TrimPrefix(address, "http") + "/ws",
-		tamper: func(text []byte) [][]byte { return [][]byte{text} },
+		silence: silence, backoff: 200 * time.Millisecond, tamper: func(text []byte) [][]byte { return [][]byte{text} },
 	}
 }
 
@@ -91,7 +94,7 @@ func (c *raw) run(ctx context.Context) error {
 		if err != nil && errors.Is(err, errProtocol) {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
-		if wait = min(2*wait+5*time.Millisecond, 200*time.Millisecond); started {
+		if wait = min(2*wait+5*time.Millisecond, c.backoff); started {
 			wait = 5 * time.Millisecond
 		}
 		pause(ctx, rand.N(wait))
@@ -105,7 +108,7 @@ var errProtocol = errors.New("the server breaks the protocol")
 // connect makes one connection and reads it until it ends; started tells whether anything came.
 func (c *raw) connect(ctx context.Context) (started bool, err error) {
 	dialer := ws.Dialer{
-		Timeout: silence, Protocols: []string{"parley.v1"},
+		Timeout: 2 * c.silence, Protocols: []string{"parley.v1"},
 		Header: ws.HandshakeHeaderHTTP(http.Header{"Authorization": {"Bearer " + c.p.token(ctx)}}),
 	}
 	conn, early, _, err := dialer.Dial(ctx, c.url)
@@ -140,7 +143,7 @@ func (c *raw) connect(ctx context.Context) (started bool, err error) {
 	defer func() { close(done); _ = conn.Close(); <-ticks }()
 	frames := wsutil.Reader{Source: in, State: ws.StateClientSide, CheckUTF8: true, OnIntermediate: c.control}
 	for {
-		_ = conn.SetReadDeadline(time.Now().Add(2 * silence))
+		_ = conn.SetReadDeadline(time.Now().Add(2 * c.silence))
 		text, err := c.read(&frames)
 		if err != nil {
 			return c.started, err
@@ -181,7 +184,7 @@ func (c *raw) control(h ws.Header, body io.Reader) error {
 }
 
 func (c *raw) heartbeat(conn net.Conn, done <-chan struct{}) {
-	tick := time.NewTicker(silence / 2)
+	tick := time.NewTicker(c.silence / 2)
 	defer tick.Stop()
 	for {
 		select {
@@ -201,7 +204,7 @@ func (c *raw) write(text string) error { return c.writeFrame(c.conn, ws.NewTextF
 func (c *raw) writeFrame(conn net.Conn, f ws.Frame) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	_ = conn.SetWriteDeadline(time.Now().Add(2 * silence))
+	_ = conn.SetWriteDeadline(time.Now().Add(2 * c.silence))
 	return ws.WriteFrame(conn, ws.MaskFrameInPlace(f))
 }
 
