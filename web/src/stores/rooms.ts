@@ -24,9 +24,10 @@ export const useRooms = defineStore('rooms', () => {
   /** True once the list is known, from the cache or the server. */
   const loaded = ref(false)
   const fetching = new Map<string, Promise<void>>()
-  const marks = useReadMarks((roomId, seq) => useConnection().connected()
-    ? useConnection().request('markRead', { roomId, seq })
-    : routes.markRead(roomId, seq))
+  const marks = useReadMarks(async (roomId, seq) => {
+    if (useSession().leaving) return
+    await (useConnection().connected() ? useConnection().request('markRead', { roomId, seq }) : routes.markRead(roomId, seq))
+  })
 
   /** Public and private rooms, in the order chosen in the settings (what needs me first, then by name or recency). */
   const channels = computed(() => ordered([...byId.values()].filter((r) => r.kind !== 'direct')))
