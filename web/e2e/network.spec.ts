@@ -8,7 +8,7 @@ test('without a network messages wait, survive a reload, and go out once and in 
   const roomId = harbour!.roomId
   const annas = new Chat(await world.open(anna, `/rooms/${roomId}`))
   const bens = new Chat(await world.open(ben, `/rooms/${roomId}`))
-  await bens.live()
+  await Promise.all([annas.live(), bens.live()])
   await annas.say('before the tunnel')
   await expect(bens.message('before the tunnel')).toBeVisible()
   world.expectTrouble(/net::ERR_(INTERNET_DISCONNECTED|FAILED|NETWORK_CHANGED)/, /WebSocket connection .* failed/)

@@ -253,9 +253,13 @@ export const useTimelines = defineStore('timelines', () => {
   /** Shows one's own message as soon as it is acknowledged, even while older numbers are still missing. */
   function takeOwn(message: Message): void {
     const room = held.get(message.roomId)
-    if (room?.filled) room.timeline = applyFrame(room.timeline, { type: 'newMessage', data: { message } })
+    if (room?.filled) {
+      room.timeline = applyFrame(room.timeline, { type: 'newMessage', data: { message } })
+      store(message.roomId)
+      return
+    }
     // What could not be loaded before can be now, as the server answers; the message comes with it.
-    else loadOpened()
+    loadOpened()
   }
 
   function apply(frame: LogFrame): void {
