@@ -36,9 +36,14 @@ func (Precis) Nickname(s string) (string, error) {
 	return settle(s, nickname(precis.Nickname.String))
 }
 
-// NicknameKey is equal for nicknames that count as the same: Nickname, with case folded.
-func (Precis) NicknameKey(s string) (string, error) {
-	return settle(s, nickname(precis.Nickname.CompareKey))
+// NicknameKey is equal for nicknames that count as the same: Nickname, with case folded. It folds what is shown, because
+// some letters fold differently before and after they become their plain form (U+03F9 to ς, its plain form Σ to σ).
+func (p Precis) NicknameKey(s string) (string, error) {
+	shown, err := p.Nickname(s)
+	if err != nil {
+		return "", err
+	}
+	return settle(shown, nickname(precis.Nickname.CompareKey))
 }
 
 // nickname drops the variation selectors for text (U+FE0E) and picture (U+FE0F) before apply, which would refuse them.

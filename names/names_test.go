@@ -50,6 +50,7 @@ func TestNicknames(t *testing.T) {
 		{"山田 太郎", "山田 太郎", "山田 太郎"},
 		{"🚀 Team", "🚀 Team", "🚀 team"},
 		{"\u212aim", "Kim", "kim"},
+		{"\u03f9", "Σ", "σ"}, // lunate sigma
 	} {
 		shown, err := names.Precis{}.Nickname(c.in)
 		if err != nil || shown != c.shown {
@@ -69,7 +70,7 @@ func TestNicknames(t *testing.T) {
 
 // FuzzNames: what is accepted is its own normal form, without anything invisible, and its key is the same.
 func FuzzNames(f *testing.F) {
-	for _, s := range []string{"Alice", "ａｌｉｃｅ", "\u212a", "  a  b ", "ﷺ", "\u1e9b\u0323", "\ufe0f", "İ", "ǰ", "\u0345", "a\u200db", "क्\u200dष"} {
+	for _, s := range []string{"Alice", "ａｌｉｃｅ", "\u212a", "  a  b ", "ﷺ", "\u1e9b\u0323", "\ufe0f", "İ", "ǰ", "\u0345", "a\u200db", "क्\u200dष", "\u03f9"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
