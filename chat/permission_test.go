@@ -51,6 +51,14 @@ func TestPermissions(t *testing.T) {
 			_, err := s.svc.Delete(s.ctx, s.by, s.room, s.theirs.MessageID)
 			return err
 		}, [4]chat.Code{ok, ok, frb, frb}, [2]chat.Code{frb, nof}},
+		{"react", func(s *scene) error {
+			_, err := s.svc.React(s.ctx, s.by, s.room, s.theirs.MessageID, "👍")
+			return err
+		}, [4]chat.Code{ok, ok, ok, frb}, [2]chat.Code{ok, nof}},
+		{"take a reaction back", func(s *scene) error {
+			_, err := s.svc.Unreact(s.ctx, s.by, s.room, s.theirs.MessageID, "👍")
+			return err
+		}, [4]chat.Code{ok, ok, ok, frb}, [2]chat.Code{ok, nof}},
 		{"rename", func(s *scene) error {
 			name := "Kitchen"
 			_, err := s.svc.UpdateRoom(s.ctx, s.by, s.room, chat.RoomChange{Name: &name})

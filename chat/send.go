@@ -63,37 +63,43 @@ func (s *Service) Edit(ctx context.Context, by, roomID, messageID, content strin
 	if err != nil {
 		return Message{}, err
 	}
-	return s.changeMessage(ctx, by, roomID, messageID, func(_ *author, m *Message) error {
+	return s.changeMessage(ctx, by, roomID, messageID, func(_ *author, m *Message) (bool, error) {
 		switch {
 		case m.UserID != by:
-			return Errorf(Forbidden, "Only the author can edit a message.")
+			return false, Errorf(Forbidden, "Only the author can edit a message.")
 		case m.DeletedAt != 0:
-			return Errorf(Conflict, "The message was deleted.")
+			return false, wasDeleted()
 		case m.Content == content:
-			return nil
+			return false, nil
 		}
 		m.Content, m.EditedAt = content, s.now().UnixMilli()
-		return nil
+		if m.size() > maxMessageSize {
+			return false, &Error{Code: TooLarge, Field: "content", Message: "With the reactions to it, the message would be too large."}
+		}
+		return true, nil
 	})
 }
 
 // Delete empties a message: one's own, or in a room of many as a moderator anybody's. Deleting again changes nothing.
 func (s *Service) Delete(ctx context.Context, by, roomID, messageID string) (Message, error) {
-	return s.changeMessage(ctx, by, roomID, messageID, func(a *author, m *Message) error {
+	return s.changeMessage(ctx, by, roomID, messageID, func(a *author, m *Message) (bool, error) {
 		switch {
 		case m.UserID != by && a.Role.rank() < Moderator.rank():
-			return Errorf(Forbidden, "Only the author or a moderator can delete a message.")
+			return false, Errorf(Forbidden, "Only the author or a moderator can delete a message.")
 		case m.DeletedAt != 0:
-			return nil
+			return false, nil
 		}
 		m.Content, m.DeletedAt = "", s.now().UnixMilli()
 		m.Attachments, m.Reactions, m.Mentions = nil, nil, nil
-		return nil
+		return true, nil
 	})
 }
 
-// changeMessage gives a message a new form by the next number of the log; edit changes it or leaves it as it is.
-func (s *Service) changeMessage(ctx context.Context, by, roomID, messageID string, edit func(a *author, m *Message) error) (Message, error) {
+func wasDeleted() error { return Errorf(Conflict, "The message was deleted.") }
+
+// changeMessage gives a message a new form by the next number of the log; edit changes it, or returns false and leaves
+// it as it is.
+func (s *Service) changeMessage(ctx context.Context, by, roomID, messageID string, edit func(a *author, m *Message) (bool, error)) (Message, error) {
 	if err := checkID("roomId", roomID, maxID); err != nil {
 		return Message{}, err
 	}
@@ -111,13 +117,9 @@ func (s *Service) changeMessage(ctx context.Context, by, roomID, messageID strin
 		if err != nil {
 			return c, err
 		}
-		content, deleted := m.Content, m.DeletedAt
-		if err := edit(a, &m); err != nil {
+		changed, err := edit(a, &m)
+		if out = m; err != nil || !changed {
 			return c, err
-		}
-		out = m
-		if m.Content == content && m.DeletedAt == deleted {
-			return c, nil
 		}
 		c.add(MessageChanged, by, s.now().UnixMilli(), nil)
 		change := &c.Changes[0]

@@ -24,12 +24,13 @@ const (
 	MaxDisplayName = 64
 )
 
-// Names normalises what people call themselves and their rooms, so that names that look alike are one name.
-// It stands for PRECIS (RFC 8264): UsernameCaseMapped (RFC 8265) and Nickname (RFC 8266).
+// Names normalises what people call themselves and their rooms, and what they react with, so that what looks alike is
+// one. It stands for PRECIS (RFC 8264): UsernameCaseMapped (RFC 8265) and Nickname (RFC 8266), and for emoji (UTS #51).
 type Names interface {
 	Username(s string) (string, error)    // fold; error if the profile disallows s
 	Nickname(s string) (string, error)    // for display: spaces collapsed, case kept
 	NicknameKey(s string) (string, error) // for comparison and search: as Nickname, case folded
+	Emoji(s string) (string, error)       // fully qualified; error unless s is exactly one emoji
 }
 
 // ParseUsername folds and checks a username as typed.

@@ -137,7 +137,11 @@ func (c *Client) authorized(ctx context.Context, r call, payload []byte) error {
 // once sends one request.
 func (c *Client) once(ctx context.Context, r call, payload []byte, token string) error {
 	u := *c.base
-	u.Path = strings.TrimSuffix(u.Path, "/") + "/api/v1" + r.path
+	u.RawPath = strings.TrimSuffix(u.EscapedPath(), "/") + "/api/v1" + r.path
+	var err error
+	if u.Path, err = url.PathUnescape(u.RawPath); err != nil {
+		return fmt.Errorf("make a request: %w", err)
+	}
 	u.RawQuery = r.query.Encode()
 	var body io.Reader = http.NoBody
 	if r.body != nil {

@@ -177,6 +177,16 @@ func (c *Client) Delete(ctx context.Context, roomID, messageID string) error {
 	return c.do(ctx, call{method: http.MethodDelete, path: room(roomID, "messages", messageID), repeatable: true})
 }
 
+// React adds one's reaction, an emoji, to a message.
+func (c *Client) React(ctx context.Context, roomID, messageID, emoji string) (m chat.Message, err error) {
+	return m, c.do(ctx, call{method: http.MethodPut, path: room(roomID, "messages", messageID, "reactions", emoji), into: &m, repeatable: true})
+}
+
+// Unreact takes it back.
+func (c *Client) Unreact(ctx context.Context, roomID, messageID, emoji string) (m chat.Message, err error) {
+	return m, c.do(ctx, call{method: http.MethodDelete, path: room(roomID, "messages", messageID, "reactions", emoji), into: &m, repeatable: true})
+}
+
 // MarkRead moves one's read marker.
 func (c *Client) MarkRead(ctx context.Context, roomID string, seq int64) error {
 	return c.do(ctx, call{method: http.MethodPut, path: room(roomID, "read"), body: map[string]int64{"seq": seq}, repeatable: true})

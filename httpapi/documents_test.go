@@ -52,6 +52,8 @@ POST /api/v1/rooms/{roomId}/messages
 GET /api/v1/rooms/{roomId}/messages/{messageId}
 PATCH /api/v1/rooms/{roomId}/messages/{messageId}
 DELETE /api/v1/rooms/{roomId}/messages/{messageId}
+PUT /api/v1/rooms/{roomId}/messages/{messageId}/reactions/{emoji}
+DELETE /api/v1/rooms/{roomId}/messages/{messageId}/reactions/{emoji}
 PUT /api/v1/rooms/{roomId}/read
 GET /api/v1/unread
 POST /api/v1/sync

@@ -65,11 +65,27 @@ func TestTwoPeopleTalk(t *testing.T) {
 	s.api(bob, "GET", "/rooms/"+room+"/messages/01J00000000000000000000000", nil, 404)
 	s.api(s.join("mallory"), "GET", "/rooms/"+room+"/messages/"+first.MessageID, nil, 403)
 	s.api(bob, "PATCH", "/rooms/"+room+"/messages/"+first.MessageID, obj{"content": "mine now"}, 403)
+	var reacted chat.Message
+	reaction := "/rooms/" + room + "/messages/" + first.MessageID + "/reactions/%F0%9F%91%8D"
+	for range 2 {
+		s.api(bob, "PUT", reaction, nil, 200).json(&reacted)
+		if r := reacted.Reactions["👍"]; len(r) != 1 || r[0] != bob.user.UserID || reacted.UpdatedSeq != edited.UpdatedSeq+1 {
+			t.Errorf("reacted: %+v", reacted)
+		}
+	}
+	var bare chat.Message
+	s.api(bob, "DELETE", reaction, nil, 200).json(&bare)
+	s.api(ada, "DELETE", reaction, nil, 200).json(&bare)
+	if len(bare.Reactions) != 0 || bare.UpdatedSeq != reacted.UpdatedSeq+1 {
+		t.Errorf("without reactions: %+v", bare)
+	}
+	s.api(s.join("mallet"), "PUT", reaction, nil, 403)
 	s.api(bob, "DELETE", "/rooms/"+room+"/messages/"+first.MessageID, nil, 403)
 	s.api(ada, "DELETE", "/rooms/"+room+"/messages/"+first.MessageID, nil, 200).json(&deleted)
 	if deleted.Content != "" || deleted.DeletedAt == 0 {
 		t.Errorf("deleted: %+v", deleted)
 	}
+	s.api(bob, "PUT", reaction, nil, 409)
 	missed := s.api(bob, "POST", "/sync", obj{"rooms": obj{room: first.Seq}}, 200)
 	for _, want := range []string{`"type":"messageUpdated"`, `"complete":true`} {
 		if !bytes.Contains(missed.Body, []byte(want)) {

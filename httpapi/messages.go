@@ -65,6 +65,11 @@ func (a *api) messageRoutes() {
 	handle(a, route{id: "deleteMessage", method: http.MethodDelete, path: "/rooms/{roomId}/messages/{messageId}", tag: "messages",
 		summary: "Delete a message", about: "One's own, or as a moderator anybody's. It keeps its place, without its text.", status: http.StatusOK,
 		access: counted, refuses: inRoom}, a.deleteMessage)
+	reaction := "/rooms/{roomId}/messages/{messageId}/reactions/{emoji}"
+	handle(a, route{id: "addReaction", method: http.MethodPut, path: reaction, tag: "messages", summary: "React to a message",
+		about: "Once for each person and emoji; again changes nothing.", access: counted, refuses: append(inRoom, chat.Conflict)}, a.addReaction)
+	handle(a, route{id: "removeReaction", method: http.MethodDelete, path: reaction, tag: "messages", summary: "Take a reaction back",
+		status: http.StatusOK, access: counted, refuses: inRoom}, a.removeReaction)
 	handle(a, route{id: "markRead", method: http.MethodPut, path: "/rooms/{roomId}/read", tag: "messages", summary: "Move one's read marker forward",
 		access: counted, refuses: inRoom}, a.markRead)
 	handle(a, route{id: "getUnread", method: http.MethodGet, path: "/unread", tag: "messages", summary: "Unread counts of all one's rooms"}, a.unread)
@@ -105,6 +110,16 @@ func (a *api) editMessage(ctx context.Context, in *struct {
 
 func (a *api) deleteMessage(ctx context.Context, in *MessagePath) (*out[chat.Message], error) {
 	m, err := a.Service.Delete(ctx, me(ctx).UserID, in.RoomID, in.MessageID)
+	return &out[chat.Message]{*whole(&m)}, err
+}
+
+func (a *api) addReaction(ctx context.Context, in *ReactionPath) (*out[chat.Message], error) {
+	m, err := a.Service.React(ctx, me(ctx).UserID, in.RoomID, in.MessageID, in.Emoji)
+	return &out[chat.Message]{*whole(&m)}, err
+}
+
+func (a *api) removeReaction(ctx context.Context, in *ReactionPath) (*out[chat.Message], error) {
+	m, err := a.Service.Unreact(ctx, me(ctx).UserID, in.RoomID, in.MessageID, in.Emoji)
 	return &out[chat.Message]{*whole(&m)}, err
 }
 

@@ -56,6 +56,12 @@ type MessagePath struct {
 	MessageID string `path:"messageId" doc:"The message."`
 }
 
+// ReactionPath names an emoji of a message.
+type ReactionPath struct {
+	MessagePath
+	Emoji string `path:"emoji" doc:"Exactly one emoji." example:"👍"`
+}
+
 // Paging is a place in a list.
 type Paging struct {
 	Cursor string        `query:"cursor" doc:"The cursor of the answer before; without it, the list begins."`

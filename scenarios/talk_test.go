@@ -140,6 +140,35 @@ func TestDirectMessagesWaitForTheAbsent(t *testing.T) {
 	}
 }
 
+func TestReactionsAreToldToTheRoom(t *testing.T) {
+	h := boot(t)
+	ann, bob, eve := h.join(t, "ann"), h.join(t, "bob"), h.join(t, "eve")
+	garden, hall := public(t, "garden", ann, bob), public(t, "hall", ann, bob, eve)
+	annHears, bobHears, eveHears := ann.listen(t), bob.listen(t), eve.listen(t)
+	hello := ann.say(t, garden, "hello")
+	for range 2 { // the second changes nothing
+		m, err := bob.React(t.Context(), garden, hello.MessageID, "👍🏽")
+		if err != nil || !slices.Equal(m.Reactions["👍🏽"], []string{bob.UserID}) || m.UpdatedSeq != hello.Seq+1 {
+			t.Fatalf("reacting gives %+v, %v", m, err)
+		}
+	}
+	for _, e := range []*ear{annHears, bobHears} {
+		ev := e.await(t, "the reaction", func(e client.Event) bool { return e.Updated != nil && len(e.Updated.Reactions) == 1 })
+		if ev.Seq != hello.Seq+1 || ev.Updated.Content != "hello" || !slices.Equal(ev.Updated.Reactions["👍🏽"], []string{bob.UserID}) {
+			t.Errorf("%s is told %+v", e.name, ev.Updated)
+		}
+	}
+	if m, err := bob.Unreact(t.Context(), garden, hello.MessageID, "👍🏽"); err != nil || len(m.Reactions) != 0 {
+		t.Fatalf("taking it back gives %+v, %v", m, err)
+	}
+	annHears.orderly(t, garden, hello.Seq, hello.Seq+2)
+	if _, err := eve.React(t.Context(), garden, hello.MessageID, "👍"); chat.CodeOf(err) != chat.Forbidden {
+		t.Errorf("eve reacts where she is not: %v", err)
+	}
+	eveHears.awaitMessage(t, ann.say(t, hall, "the fence"))
+	eveHears.never(t, "another room", func(e client.Event) bool { return e.RoomID == garden })
+}
+
 func TestRemovalEndsHearing(t *testing.T) {
 	h := boot(t)
 	ann, bob := h.join(t, "ann"), h.join(t, "bob")
