@@ -154,7 +154,7 @@ func (r *round) settle(ctx context.Context, number int) {
 	}
 	r.duel = r.rooms[3]
 	for i, p := range r.people {
-		p.stream, p.raw = newSteady(ctx, r.rec, p), newRaw(ctx, r.rec, p, "raw", r.proxy.url)
+		p.stream, p.raw = newSteady(ctx, r.rec, p, i%2 == 1), newRaw(ctx, r.rec, p, "raw", r.proxy.url)
 		for j, room := range r.rooms {
 			if room == r.duel && i >= duels || j == 1 && i == crowd-1 { // the last enters that one later
 				continue

@@ -11,20 +11,21 @@ import (
 // steady is a device that runs package client's Stream, which merges what is told live and by sync.
 type steady struct {
 	*device
-	p *person
+	p    *person
+	poll bool // no socket: it asks by HTTP
 
 	streams chan *client.Stream // holds the one to send by, once there is one
 }
 
-func newSteady(ctx context.Context, rec *record, p *person) *steady {
-	return &steady{device: newDevice(ctx, rec, p, "stream"), p: p, streams: make(chan *client.Stream, 1)}
+func newSteady(ctx context.Context, rec *record, p *person, poll bool) *steady {
+	return &steady{device: newDevice(ctx, rec, p, "stream"), p: p, poll: poll, streams: make(chan *client.Stream, 1)}
 }
 
 // run keeps a stream until ctx ends. When the session is lost, because the answer to a refresh was, it signs in again.
 func (s *steady) run(ctx context.Context) error {
 	from, _ := s.at()
 	for {
-		stream := s.p.Stream(client.StreamOptions{Handle: s.handle, From: from, All: true, PingEvery: silence / 2})
+		stream := s.p.Stream(client.StreamOptions{Handle: s.handle, From: from, All: true, PingEvery: silence / 2, Poll: s.poll})
 		s.streams <- stream
 		err := stream.Run(ctx)
 		<-s.streams

@@ -74,22 +74,30 @@ func (f frame) refusal() error {
 	return &chat.Error{Code: e.Code, Message: e.Message, Field: e.Field, RetryAfter: time.Duration(e.RetryAfterMs) * time.Millisecond}
 }
 
+// synced is an answer to sync.
+type synced struct {
+	Rooms []struct {
+		RoomID   string
+		HeadSeq  int64
+		Events   []frame
+		Complete bool
+		More     bool
+	}
+	More bool
+}
+
 // synced decodes an answer to sync; more says that rooms were left out of it.
 func (f frame) synced() (rooms []roomSync, more bool, err error) {
-	var data struct {
-		Rooms []struct {
-			RoomID   string
-			HeadSeq  int64
-			Events   []frame
-			Complete bool
-			More     bool
-		}
-		More bool
-	}
+	var data synced
 	if err := json.Unmarshal(f.Data, &data); err != nil {
 		return nil, false, fmt.Errorf("decode an answer to sync: %w", err)
 	}
-	for _, r := range data.Rooms {
+	return data.decode()
+}
+
+// decode decodes the events of each room; more says that rooms were left out.
+func (a synced) decode() (rooms []roomSync, more bool, err error) {
+	for _, r := range a.Rooms {
 		s := roomSync{RoomID: r.RoomID, HeadSeq: r.HeadSeq, Complete: r.Complete, More: r.More}
 		for _, missed := range r.Events {
 			e, ok, err := missed.event()
@@ -102,5 +110,5 @@ func (f frame) synced() (rooms []roomSync, more bool, err error) {
 		}
 		rooms = append(rooms, s)
 	}
-	return rooms, data.More, nil
+	return rooms, a.More, nil
 }

@@ -46,6 +46,8 @@ type StreamOptions struct {
 	All  bool
 	// PingEvery is the time between heartbeats; default 25 s. A connection silent for longer than twice that is lost.
 	PingEvery time.Duration
+	// Poll asks by HTTP again and again in place of opening a socket, for networks that let none through.
+	Poll bool
 }
 
 // CloseError says that the server ended the connection and does not want another from this client.
@@ -103,9 +105,12 @@ func (c *Client) Stream(o StreamOptions) *Stream {
 // *CloseError, or chat.Unauthenticated when the session is over. It may be called once.
 func (s *Stream) Run(ctx context.Context) error {
 	defer close(s.ended)
-	refused := 0
+	refused, connect := 0, s.connect
+	if s.opt.Poll {
+		connect = s.poll
+	}
 	for attempt := 0; ; attempt++ {
-		opened, err := s.connect(ctx)
+		opened, err := connect(ctx)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -419,6 +424,9 @@ func (s *Stream) Send(ctx context.Context, n chat.NewMessage) (chat.Message, err
 	if n.ClientMessageID == "" {
 		n.ClientMessageID = NewID()
 	}
+	if s.opt.Poll {
+		return s.post(ctx, n)
+	}
 	for attempt := 0; ; attempt++ {
 		a, err := s.ask(ctx, "sendMessage", n)
 		if err != nil {
@@ -474,6 +482,9 @@ func (s *Stream) ask(ctx context.Context, name string, data any) (answer, error)
 
 // Typing tells the others of a room that one is writing; it is dropped while offline.
 func (s *Stream) Typing(ctx context.Context, roomID string) error {
+	if s.opt.Poll {
+		return s.c.do(ctx, call{method: http.MethodPost, path: room(roomID, "typing")})
+	}
 	s.mu.Lock()
 	conn := s.conn
 	s.mu.Unlock()

@@ -49,6 +49,7 @@ DELETE /api/v1/rooms/{roomId}/members/{userId}
 POST /api/v1/direct
 GET /api/v1/rooms/{roomId}/messages
 POST /api/v1/rooms/{roomId}/messages
+POST /api/v1/rooms/{roomId}/typing
 GET /api/v1/rooms/{roomId}/messages/{messageId}
 PATCH /api/v1/rooms/{roomId}/messages/{messageId}
 DELETE /api/v1/rooms/{roomId}/messages/{messageId}

@@ -94,26 +94,35 @@ type Nothing struct{}
 
 // frame is one kind of frame from the server.
 type frame struct {
-	name   string
-	data   reflect.Type
-	about  string
-	logged bool // takes a number of the room's log, and comes again by sync
+	name  string
+	data  reflect.Type
+	about string
+	comes frameKind
 }
+
+// frameKind says when a frame comes.
+type frameKind int
+
+const (
+	asked  frameKind = iota // it answers a request
+	logged                  // it takes a number of the room's log, and comes again by sync
+	told                    // it is never stored
+)
 
 func frames() []frame {
 	return []frame{
-		{"ack", reflect.TypeFor[AckData](), "Answers sendMessage (the message is durable) and markRead.", false},
-		{"messageHistory", reflect.TypeFor[HistoryData](), "Answers getMessages: ascending by seq.", false},
-		{"clients", reflect.TypeFor[ClientsData](), "Answers getClients.", false},
-		{"synced", reflect.TypeFor[Synced](), "Answers sync.", false},
-		{"pong", reflect.TypeFor[PongData](), "Answers ping, and shows any gap.", false},
-		{"error", reflect.TypeFor[ErrorData](), "Answers any request that is refused.", false},
-		{"newMessage", reflect.TypeFor[MessageData](), "Somebody sent a message. The sending connection gets the ack in its place.", true},
-		{"messageUpdated", reflect.TypeFor[MessageData](), "A message was edited, deleted or reacted to; updatedSeq is the log number.", true},
-		{"room", reflect.TypeFor[chat.RoomEvent](), "A room or its members changed.", true},
-		{"presence", reflect.TypeFor[chat.Presence](), "Somebody came or went. Never stored.", false},
-		{"typing", reflect.TypeFor[chat.Typing](), "Somebody is writing. Never stored.", false},
-		{"read", reflect.TypeFor[chat.Read](), "Somebody has read so far. Never stored.", false},
+		{"ack", reflect.TypeFor[AckData](), "Answers sendMessage (the message is durable) and markRead.", asked},
+		{"messageHistory", reflect.TypeFor[HistoryData](), "Answers getMessages: ascending by seq.", asked},
+		{"clients", reflect.TypeFor[ClientsData](), "Answers getClients.", asked},
+		{"synced", reflect.TypeFor[Synced](), "Answers sync.", asked},
+		{"pong", reflect.TypeFor[PongData](), "Answers ping, and shows any gap.", asked},
+		{"error", reflect.TypeFor[ErrorData](), "Answers any request that is refused.", asked},
+		{"newMessage", reflect.TypeFor[MessageData](), "Somebody sent a message. The sending connection gets the ack in its place.", logged},
+		{"messageUpdated", reflect.TypeFor[MessageData](), "A message was edited, deleted or reacted to; updatedSeq is the log number.", logged},
+		{"room", reflect.TypeFor[chat.RoomEvent](), "A room or its members changed.", logged},
+		{"presence", reflect.TypeFor[chat.Presence](), "Somebody came or went. Never stored.", told},
+		{"typing", reflect.TypeFor[chat.Typing](), "Somebody is writing. Never stored.", told},
+		{"read", reflect.TypeFor[chat.Read](), "Somebody has read so far. Never stored.", told},
 	}
 }
 
@@ -151,7 +160,7 @@ func (f frame) schema(r huma.Registry) *huma.Schema {
 		"requestId": {Type: huma.TypeString, Description: "The one of the request that this answers."},
 		"data":      r.Schema(f.data, true, ""),
 	}, "type", "data")
-	if f.logged {
+	if f.comes == logged {
 		delete(s.Properties, "requestId")
 	}
 	return s
@@ -180,7 +189,24 @@ func (f Frame) MarshalJSON() ([]byte, error) { return f, nil }
 func (Frame) Schema(r huma.Registry) *huma.Schema {
 	s := &huma.Schema{}
 	for _, f := range frames() {
-		if f.logged {
+		if f.comes == logged {
+			s.OneOf = append(s.OneOf, f.schema(r))
+		}
+	}
+	return s
+}
+
+// Signal is one frame that is never stored, already encoded.
+type Signal []byte
+
+// MarshalJSON returns the frame.
+func (s Signal) MarshalJSON() ([]byte, error) { return s, nil }
+
+// Schema describes the frames that a client without a socket is told.
+func (Signal) Schema(r huma.Registry) *huma.Schema {
+	s := &huma.Schema{}
+	for _, f := range frames() {
+		if f.comes == told {
 			s.OneOf = append(s.OneOf, f.schema(r))
 		}
 	}

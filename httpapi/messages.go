@@ -3,6 +3,8 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"slices"
+	"time"
 
 	"parley/chat"
 )
@@ -44,6 +46,28 @@ type SyncBody struct {
 	Rooms map[string]int64 `json:"rooms" doc:"The newest number that the client has of each room's log, by room id."`
 }
 
+// WaitBody is what a client has, and how long it waits for more.
+type WaitBody struct {
+	SyncBody
+	Wait         *int   `json:"wait,omitempty" minimum:"0" maximum:"25" doc:"Seconds to wait for something to tell, in place of a socket. Without it, only the rooms are answered."`
+	ConnectionID string `json:"connectionId,omitempty" maxLength:"64" doc:"With wait: that of the last answer."`
+}
+
+// WaitAnswer is what a client without a socket is told.
+type WaitAnswer struct {
+	Synced
+	Heads        map[string]int64 `json:"heads,omitempty" doc:"With wait: the newest number of the log of each of one's rooms. Those that rooms did not name are to be named next time."`
+	ConnectionID string           `json:"connectionId,omitempty" doc:"With wait: who asks again with it goes on where this ends. Another one than was sent means that frames in signals may have been missed."`
+	Signals      []Signal         `json:"signals,omitempty" doc:"With wait: what was told and is never stored."`
+	RetryAfterMs int64            `json:"retryAfterMs,omitempty" doc:"This server does not wait: ask again after so long."`
+}
+
+// maxWait is how long an answer may take, and pollEvery how often who cannot wait should ask.
+const (
+	maxWait   = 25 * time.Second
+	pollEvery = 3 * time.Second
+)
+
 type pageQuery struct {
 	RoomPath
 	Before optional[int64] `query:"before" doc:"Messages before this log number."`
@@ -75,7 +99,11 @@ func (a *api) messageRoutes() {
 	handle(a, route{id: "getUnread", method: http.MethodGet, path: "/unread", tag: "messages", summary: "Unread counts of all one's rooms"}, a.unread)
 	handle(a, route{id: "sync", method: http.MethodPost, path: "/sync", tag: "messages", summary: "What was missed",
 		about: "For each room the frames that came after the number given, as the socket would have sent them, in order. complete: false without more " +
-			"means too far behind, or not a member: drop what is held of the room. more: true means that the answer was cut short: sync again from the last frame."}, a.sync)
+			"means too far behind, or not a member: drop what is held of the room. more: true means that the answer was cut short: sync again from the last frame. " +
+			"With wait, for clients whose network lets no socket through, it is answered as soon as there is something to tell, and names only rooms of which there is. " +
+			"Who asks again and again is there, as somebody with a socket is."}, a.sync)
+	handle(a, route{id: "typing", method: http.MethodPost, path: "/rooms/{roomId}/typing", tag: "messages", summary: "Tell the others that one is writing",
+		access: counted, refuses: inRoom}, a.typing)
 }
 
 func (a *api) listMessages(ctx context.Context, in *pageQuery) (*out[chat.MessagePage], error) {
@@ -135,10 +163,43 @@ func (a *api) unread(ctx context.Context, _ *none) (*out[UnreadRooms], error) {
 	return &out[UnreadRooms]{UnreadRooms{list(rooms)}}, err
 }
 
-func (a *api) sync(ctx context.Context, in *struct{ Body SyncBody }) (*out[Synced], error) {
-	rooms, err := a.Service.Sync(ctx, me(ctx).UserID, in.Body.Rooms, syncBytes)
-	if err != nil {
-		return nil, err
+func (a *api) sync(ctx context.Context, in *struct{ Body WaitBody }) (*out[WaitAnswer], error) {
+	p, wait := me(ctx), time.Duration(0)
+	var answer WaitAnswer
+	look := func(ctx context.Context) (bool, error) {
+		rooms, err := a.Service.Sync(ctx, p.UserID, in.Body.Rooms, syncBytes)
+		if in.Body.Wait != nil {
+			rooms = slices.DeleteFunc(rooms, func(r chat.RoomSync) bool { return r.Complete && len(r.Events) == 0 && !r.More })
+		}
+		answer.Synced = synced(rooms)
+		return len(rooms) > 0, err
 	}
-	return &out[Synced]{synced(rooms)}, nil
+	if in.Body.Wait == nil || a.Await == nil {
+		if _, err := look(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if in.Body.Wait == nil {
+		return &out[WaitAnswer]{answer}, nil
+	}
+	if a.Await == nil {
+		answer.RetryAfterMs = pollEvery.Milliseconds()
+	} else {
+		wait = min(time.Duration(*in.Body.Wait)*time.Second, maxWait)
+		id, told, err := a.Await(ctx, p, in.Body.ConnectionID, wait, look)
+		if err != nil {
+			return nil, err
+		}
+		answer.ConnectionID = id
+		for _, frame := range told {
+			answer.Signals = append(answer.Signals, frame)
+		}
+	}
+	var err error
+	answer.Heads, err = a.Service.Heads(ctx, p.UserID)
+	return &out[WaitAnswer]{answer}, err
+}
+
+func (a *api) typing(ctx context.Context, in *RoomPath) (*none, error) {
+	return nil, a.Service.Typing(ctx, me(ctx).UserID, in.RoomID)
 }

@@ -9,6 +9,19 @@ import (
 )
 
 func TestTwoPeopleTalk(t *testing.T) {
+	t.Run("by socket", func(t *testing.T) { twoPeopleTalk(t, func(*client.StreamOptions) {}) })
+	t.Run("without a socket", func(t *testing.T) { twoPeopleTalk(t, polling) })
+	t.Run("one of each", func(t *testing.T) {
+		n := 0
+		twoPeopleTalk(t, func(o *client.StreamOptions) { n++; o.Poll = n%2 == 0 })
+	})
+}
+
+// polling asks by HTTP in place of a socket.
+func polling(o *client.StreamOptions) { o.Poll = true }
+
+func twoPeopleTalk(t *testing.T, by func(*client.StreamOptions)) {
+	t.Helper()
 	h := boot(t)
 	ann, bob, eve := h.join(t, "ann"), h.join(t, "bob"), h.join(t, "eve")
 	garden := public(t, "garden", ann, bob)
@@ -23,7 +36,7 @@ func TestTwoPeopleTalk(t *testing.T) {
 	if err != nil || len(lobby) != 1 {
 		t.Fatalf("eve is in %v, %v", lobby, err)
 	}
-	annHears, annElsewhere, bobHears, eveHears := ann.listen(t), ann.listen(t), bob.listen(t), eve.listen(t)
+	annHears, annElsewhere, bobHears, eveHears := ann.listen(t, by), ann.listen(t, by), bob.listen(t, by), eve.listen(t, by)
 
 	hello, err := annHears.Send(t.Context(), chat.NewMessage{RoomID: garden, Content: "  hello\r\nBob ", ClientMessageID: "1"})
 	if err != nil || hello.Content != "hello\nBob" || hello.UserID != ann.UserID || hello.ClientMessageID != "1" {

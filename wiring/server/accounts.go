@@ -27,6 +27,11 @@ func (a accounts) authenticate(ctx context.Context, c gateway.Credentials) (gate
 	return gateway.Identity{UserID: p.UserID, SessionID: p.SessionID}, err
 }
 
+// await serves who has no socket, by the gateway.
+func (s *Server) await(ctx context.Context, p httpapi.Principal, id string, wait time.Duration, look func(context.Context) (bool, error)) (string, [][]byte, error) {
+	return s.gateway.Await(ctx, gateway.Identity{UserID: p.UserID, SessionID: p.SessionID}, id, wait, look)
+}
+
 // ServerInfo implements httpapi.Identity.
 func (a accounts) ServerInfo(ctx context.Context) (httpapi.ServerInfo, error) {
 	i, err := a.Local.ServerInfo(ctx)

@@ -121,7 +121,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	registry, metricsHandler := metrics(s.gateway)
 	handler, err := httpapi.New(httpapi.Config{
 		Service: s.service, Identity: who, Avatars: files.NewAvatars(s.bucket, s.cfg.AvatarBytes), Limiter: limiter,
-		Socket: s.gateway, Web: app, Ready: s.ready, Metrics: metricsHandler, Registerer: registry,
+		Socket: s.gateway, Await: s.await, Web: app, Ready: s.ready, Metrics: metricsHandler, Registerer: registry,
 		PublicURL: s.cfg.PublicURL, TrustedProxies: s.cfg.TrustedProxies, Version: s.cfg.Version, Logger: s.cfg.Logger,
 	})
 	if err != nil {
