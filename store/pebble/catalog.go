@@ -45,22 +45,14 @@ type indexInfo struct {
 	id uint16
 }
 
-// table returns the named table.
-func (d *DB) table(name string) (*tableInfo, error) {
-	if t := d.tables[name]; t != nil {
-		return t, nil
-	}
-	return nil, invalid("unknown table %q", name)
-}
-
-// index returns the named index.
-func (t *tableInfo) index(name string) (*indexInfo, error) {
+// index returns the named index, which the schema has.
+func (t *tableInfo) index(name string) *indexInfo {
 	for i := range t.indexes {
 		if t.indexes[i].Name == name {
-			return &t.indexes[i], nil
+			return &t.indexes[i]
 		}
 	}
-	return nil, invalid("unknown index %q of table %q", name, t.Name)
+	return nil
 }
 
 // appendKey appends the key under which the item with key k and record r stands in the index, or nothing if it does
@@ -204,7 +196,7 @@ func (d *DB) loadTable(t *tableInfo) error {
 	case len(v) != 3:
 		return fmt.Errorf("%w: catalog entry of table %q", table.ErrCorrupt, t.Name)
 	case v[2] != hasSort:
-		return invalid("table %q was made with another key", t.Name)
+		return table.Invalid("table %q was made with another key", t.Name)
 	default:
 		t.id = binary.BigEndian.Uint16(v)
 	}

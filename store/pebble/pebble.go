@@ -37,14 +37,15 @@ type Options struct {
 
 // DB is an open store. It implements table.DB and table.Scanner, and is safe for concurrent use.
 type DB struct {
-	db     *lsm.DB
-	lock   *lsm.Lock
-	guard  *guard
-	tables map[string]*tableInfo // by name; not changed after Open
-	ids    map[uint16]*tableInfo
-	now    func() time.Time
-	log    *slog.Logger
-	every  time.Duration
+	db      *lsm.DB
+	lock    *lsm.Lock
+	guard   *guard
+	catalog table.Catalog
+	tables  map[string]*tableInfo // by name; not changed after Open
+	ids     map[uint16]*tableInfo
+	now     func() time.Time
+	log     *slog.Logger
+	every   time.Duration
 
 	requests chan *request
 	quit     chan struct{} // closed by Close: no more requests
@@ -67,11 +68,12 @@ var (
 // Open opens or makes the store in opt.Dir. The errors are table.ErrLocked, ErrNewer, ErrCorrupt, ErrFull and ErrInvalid
 // (a bad or incompatible schema), or one of the file system.
 func Open(opt Options) (*DB, error) {
-	if err := checkSchemas(opt.Schemas); err != nil {
+	catalog, err := table.NewCatalog(opt.Schemas)
+	if err != nil {
 		return nil, err
 	}
 	opt = opt.withDefaults()
-	d, err := open(opt)
+	d, err := open(opt, catalog)
 	if err != nil {
 		return nil, fmt.Errorf("opening the store in %q: %w", opt.Dir, classify(err))
 	}
@@ -100,10 +102,10 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-func open(opt Options) (_ *DB, err error) {
+func open(opt Options, catalog table.Catalog) (_ *DB, err error) {
 	dir := opt.FS.PathJoin(opt.Dir)
 	if dir == "" {
-		return nil, invalid("no data folder given")
+		return nil, table.Invalid("no data folder given")
 	}
 	if err := opt.FS.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -133,7 +135,7 @@ func open(opt Options) (_ *DB, err error) {
 		return nil, err
 	}
 	d := &DB{
-		db: db, lock: lock, guard: g, now: opt.Now, log: opt.Logger, every: opt.PurgeEvery,
+		db: db, lock: lock, guard: g, catalog: catalog, now: opt.Now, log: opt.Logger, every: opt.PurgeEvery,
 		requests: make(chan *request, maxGroup),
 		quit:     make(chan struct{}), stopped: make(chan struct{}),
 	}

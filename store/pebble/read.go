@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"unicode/utf8"
 
 	lsm "github.com/cockroachdb/pebble/v2"
 
@@ -24,18 +23,10 @@ func (d *DB) Get(ctx context.Context, name string, keys ...table.Key) ([]table.I
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	t, err := d.table(name)
-	if err != nil {
+	if err := d.catalog.Get(name, keys); err != nil {
 		return nil, err
 	}
-	if len(keys) > table.MaxKeys {
-		return nil, invalid("%d keys in one read, at most %d", len(keys), table.MaxKeys)
-	}
-	for _, k := range keys {
-		if err := t.checkKey(k); err != nil {
-			return nil, err
-		}
-	}
+	t := d.tables[name]
 	v, err := d.acquire()
 	if err != nil {
 		return nil, err
@@ -79,14 +70,10 @@ func (d *DB) Query(ctx context.Context, q table.Query) (table.Page, error) {
 	if err := ctx.Err(); err != nil {
 		return table.Page{}, err
 	}
-	t, err := d.table(q.Table)
-	if err != nil {
+	if err := d.catalog.Query(&q); err != nil {
 		return table.Page{}, err
 	}
-	s := scan{db: d, tab: t, reverse: q.Reverse}
-	if s.limit, err = pageLimit(q.Limit); err != nil {
-		return table.Page{}, err
-	}
+	s := scan{db: d, tab: d.tables[q.Table], reverse: q.Reverse, limit: q.Limit}
 	if err := s.bound(&q); err != nil {
 		return table.Page{}, err
 	}
@@ -95,16 +82,6 @@ func (d *DB) Query(ctx context.Context, q table.Query) (table.Page, error) {
 		err = fmt.Errorf("querying table %q: %w", q.Table, err)
 	}
 	return page, err
-}
-
-func pageLimit(n int) (int, error) {
-	if n < 0 || n > table.MaxLimit {
-		return 0, invalid("limit %d, 1 to %d", n, table.MaxLimit)
-	}
-	if n == 0 {
-		return table.MaxLimit, nil
-	}
-	return n, nil
 }
 
 // scan is one page being read from a range of keys.
@@ -122,13 +99,6 @@ type scan struct {
 
 // bound sets the range that a query asks for.
 func (s *scan) bound(q *table.Query) error {
-	if q.Part == "" || len(q.Part) > table.MaxPartBytes || !utf8.ValidString(q.Part) {
-		return invalid("query of a partition key of %d bytes", len(q.Part))
-	}
-	if len(q.From) > table.MaxSortBytes || len(q.To) > table.MaxSortBytes ||
-		!utf8.ValidString(q.From) || !utf8.ValidString(q.To) {
-		return invalid("query with bad bounds")
-	}
 	s.part = q.Part
 	if q.Index == "" {
 		s.prefix = appendEscaped(appendHead(nil, spaceRow, s.tab.id), q.Part)
@@ -137,12 +107,8 @@ func (s *scan) bound(q *table.Query) error {
 			s.upper = append(append(clip(s.prefix), q.To...), 0)
 		}
 	} else {
-		ix, err := s.tab.index(q.Index)
-		if err != nil {
-			return err
-		}
 		s.index = true
-		s.prefix = appendEscaped(appendHead(nil, spaceIndex, ix.id), q.Part)
+		s.prefix = appendEscaped(appendHead(nil, spaceIndex, s.tab.index(q.Index).id), q.Part)
 		s.lower = clip(s.prefix)
 		if q.From != "" {
 			s.lower = appendEscaped(s.lower, q.From)
@@ -168,7 +134,7 @@ func (s *scan) after(token string) error {
 	}
 	rest, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil {
-		return invalid("page token")
+		return table.Invalid("page token")
 	}
 	last := append(clip(s.prefix), rest...)
 	switch {
@@ -267,14 +233,12 @@ func (d *DB) Scan(ctx context.Context, name, after string, limit int) (table.Pag
 	if err := ctx.Err(); err != nil {
 		return table.Page{}, err
 	}
-	t, err := d.table(name)
+	limit, err := d.catalog.Scan(name, limit)
 	if err != nil {
 		return table.Page{}, err
 	}
-	s := scan{db: d, tab: t, wholeTable: true, prefix: appendHead(nil, spaceRow, t.id)}
-	if s.limit, err = pageLimit(limit); err != nil {
-		return table.Page{}, err
-	}
+	t := d.tables[name]
+	s := scan{db: d, tab: t, wholeTable: true, prefix: appendHead(nil, spaceRow, t.id), limit: limit}
 	s.lower, s.upper = s.prefix, appendHead(nil, spaceRow, t.id+1)
 	if err := s.after(after); err != nil {
 		return table.Page{}, err

@@ -13,12 +13,13 @@ import (
 
 // Limits every engine keeps, so that what is accepted by one is accepted by all.
 const (
-	MaxOps       = 100        // operations in one Write (DynamoDB TransactWriteItems)
-	MaxKeys      = 100        // keys in one Get (DynamoDB BatchGetItem)
-	MaxItemBytes = 400 * 1024 // names and values of one item
-	MaxPartBytes = 2048       // partition key
-	MaxSortBytes = 1024       // sort key
-	MaxLimit     = 1000       // items in one Page
+	MaxOps        = 100        // operations in one Write (DynamoDB TransactWriteItems)
+	MaxKeys       = 100        // keys in one Get (DynamoDB BatchGetItem)
+	MaxItemBytes  = 400 * 1024 // names and values of one item
+	MaxWriteBytes = 4 << 20    // items and keys in one Write together
+	MaxPartBytes  = 2048       // partition key
+	MaxSortBytes  = 1024       // sort key
+	MaxLimit      = 1000       // items in one Page
 )
 
 // Schema names a table. A table with an empty Sort has one item a partition key.

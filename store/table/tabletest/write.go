@@ -265,9 +265,10 @@ func testLimits(t *testing.T, e *env) {
 		"expires before time":      {put(early)},
 		"same item twice":          {put(item("p", "s")), del(key("p", "s"))},
 		"too many":                 many,
+		"too many bytes":           filled("o", table.MaxWriteBytes+1),
 	} {
 		// A good operation beside the bad one must not be done either.
-		if name != "too many" {
+		if !strings.HasPrefix(name, "too many") {
 			ops = append([]table.Op{put(item("p", "good"))}, ops...)
 		}
 		if err := e.db.Write(e.ctx, ops...); !errors.Is(err, table.ErrInvalid) {
@@ -277,14 +278,30 @@ func testLimits(t *testing.T, e *env) {
 	e.absent(key("p", "good"))
 	e.absent(key("p", "s"))
 	e.absent(key("many", "0"))
+	e.absent(key("o", "00"))
 
 	e.write(many[:table.MaxOps]...)
 	e.write(put(item(long[:table.MaxPartBytes], long[:table.MaxSortBytes], table.S("a", big[:table.MaxItemBytes-8*1024]))))
 	if got := e.get(key(long[:table.MaxPartBytes], long[:table.MaxSortBytes])); len(got.Text("a")) != table.MaxItemBytes-8*1024 {
 		t.Errorf("large item came back with %d bytes", len(got.Text("a")))
 	}
+	for _, op := range filled("f", table.MaxWriteBytes) { // each alone is as large as one may be
+		e.write(op)
+		e.want(op.Item)
+	}
+	e.write(filled("f", table.MaxWriteBytes)...)
 	e.write(put(item("p", "i", table.S("tag", long[:table.MaxPartBytes]), table.S("rank", long[:table.MaxSortBytes]))))
 	e.eventually(table.Query{Table: items, Index: byTag, Part: long[:table.MaxPartBytes]}, "i")
+}
+
+// filled puts items of size bytes together, each but the last as large as an item may be.
+func filled(part string, size int) (ops []table.Op) {
+	for ; size > 0; size -= table.MaxItemBytes {
+		sort := fmt.Sprintf("%02d", len(ops))
+		rest := min(size, table.MaxItemBytes) - len("room"+part+"at"+sort+"a")
+		ops = append(ops, put(item(part, sort, table.S("a", strings.Repeat("x", max(rest, 0))))))
+	}
+	return ops
 }
 
 func testContext(t *testing.T, e *env) {
