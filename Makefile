@@ -1,5 +1,5 @@
 # One short target a verb; `make` alone lists them. Needs Go and Node.js with npm; everything else they fetch
-# themselves, Chromium for the browser tests with apt-get if it is missing.
+# themselves; Chromium (for the browser tests) and Java (for DynamoDB Local) with apt-get if they are missing.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -19,7 +19,7 @@ tool      := go tool -modfile=internal/tools/go.mod
 gotestsum := $(tool) gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg
 web_src   := $(shell find web -path web/node_modules -prune -o -path web/dist -prune -o -type f -not -name '*.go' -not -path 'web/test-results/*' -print 2>/dev/null)
 
-.PHONY: help run build web test check race fuzz soak bench e2e test-go test-web lint lint-go lint-web chromium clean
+.PHONY: help run build web test check race fuzz soak bench e2e test-go test-web lint lint-go lint-web chromium java clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,7 +31,7 @@ test: test-go test-web e2e ## all tests: Go, web, browser
 
 check: lint test-go test-web ## what must be green before a commit: format, vet, lint, types, unit tests
 
-race: | $(RESULTS) ## the Go tests of PKG (./...) under the race detector
+race: java | $(RESULTS) ## the Go tests of PKG (./...) under the race detector
 	$(gotestsum) --jsonfile $(RESULTS)/race.json -- -race -timeout 20m $(PKG)
 
 fuzz: ## each fuzz target for FUZZTIME (20s)
@@ -60,7 +60,7 @@ clean: ## remove everything that was built (never data)
 
 # --- parts of the targets above
 
-test-go: web/dist/index.html | $(RESULTS)
+test-go: web/dist/index.html java | $(RESULTS)
 	$(gotestsum) --jsonfile $(RESULTS)/go.json -- -timeout 10m $(PKG)
 
 test-web: web/node_modules/.package-lock.json | $(RESULTS)
@@ -85,6 +85,10 @@ web/dist/index.html: web/node_modules/.package-lock.json $(web_src)
 chromium:
 	@command -v chromium >/dev/null || { sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
 		$$sudo apt-get update -q && $$sudo apt-get install -y -q --no-install-recommends chromium fonts-noto-color-emoji; }
+
+java:
+	@command -v java >/dev/null || { sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+		$$sudo apt-get update -q && $$sudo apt-get install -y -q --no-install-recommends default-jre-headless; }
 
 $(RESULTS):
 	@mkdir -p $@

@@ -34,6 +34,8 @@ var house = map[string]place{
 	"store/pebble":   {[]string{"store/table"}, false, "an engine does not know chat, nor another engine"},
 	"store/dynamo":   {[]string{"store/table"}, false, "an engine does not know chat, nor another engine"},
 
+	"store/dynamo/dynamotest": {nil, false, "it starts the server that tests of any package need, and knows nothing of Parley"},
+
 	"store/table/tabletest": {[]string{"store/table"}, false, "the conformance suite of engines knows the port only"},
 
 	"identity":   {[]string{"chat"}, false, "an adapter knows the core and its library, never another adapter"},
@@ -63,7 +65,7 @@ var house = map[string]place{
 }
 
 // awsPlaces are the only packages that may import the AWS SDK.
-var awsPlaces = []string{"store/dynamo", "queue", "files", "identity", "apigateway", "wiring/lambda", "cmd/lambda"}
+var awsPlaces = []string{"store/dynamo", "store/dynamo/dynamotest", "queue", "files", "identity", "apigateway", "wiring/lambda", "cmd/lambda"}
 
 const (
 	module   = "parley/"

@@ -183,6 +183,9 @@ func (e *env) compare(r *rapid.T, m *model, prefix string) {
 			q.Index, q.Part = byTag, prefix+rapid.SampledFrom([]string{"t", "t\x00"}).Draw(r, "tag")
 		case 1:
 			q.Index, q.Part = byUser, prefix+"u"
+			if e.h.TornTies {
+				q.Limit = 0
+			}
 		}
 		if rapid.Bool().Draw(r, "from?") {
 			q.From = drawSort(r, "from")

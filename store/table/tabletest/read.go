@@ -199,7 +199,11 @@ func testIndexOrder(t *testing.T, e *env) {
 		t.Fatalf("index range: %q, want %q", got, ranks[12:26])
 	}
 	e.eventually(table.Query{Table: items, Index: byUser, Part: "u", From: "003", To: "004"}, "003", "003", "004", "004")
-	e.eventually(table.Query{Table: items, Index: byUser, Part: "u", From: "021", Reverse: true, Limit: 1}, "022", "022", "021", "021")
+	last := table.Query{Table: items, Index: byUser, Part: "u", From: "021", Reverse: true}
+	e.eventually(last, "022", "022", "021", "021")
+	if last.Limit = 1; !e.h.TornTies {
+		e.eventually(last, "022", "022", "021", "021")
+	}
 }
 
 func testExpiry(t *testing.T, e *env) {
