@@ -36,6 +36,9 @@ type Commit struct {
 	// New are new messages, in order; each leaves an idempotency record for at least 24 hours and moves the sender's
 	// own read marker to itself.
 	New []Message
+	// Origins are those of New, kept with their idempotency records (Audiences.Origins), where another process may be the
+	// one that tells of the step; nil elsewhere.
+	Origins []Origin
 	// Changed are messages in their new form, replacing the old one.
 	Changed []Message
 	// Changes are the other log entries.
@@ -172,6 +175,8 @@ type Settings interface {
 type Delivery struct {
 	RoomID string
 	Events []Event
+	// Since is when the write of the step began.
+	Since time.Time
 }
 
 // Deliverer tells connected people. It never waits for a reader.

@@ -89,6 +89,14 @@ func (s *Service) announcePresence(ctx context.Context) {
 	}
 }
 
+// TellPresence tells at once, without the pauses of Connected and Disconnected, that a person came or went; for edges
+// that keep nothing in memory and know when it has lasted.
+func (s *Service) TellPresence(ctx context.Context, userID string, online bool) {
+	at := s.now().UnixMilli()
+	s.noteSeen(ctx, map[string]pendingPresence{userID: {online: online, at: at}})
+	s.deliverer.Signal(ctx, "", userID, Event{Presence: &Presence{UserID: userID, Online: online, LastSeen: at}})
+}
+
 // noteSeen stores the moments at which people came or went.
 func (s *Service) noteSeen(ctx context.Context, changes map[string]pendingPresence) {
 	at := make(map[Millis][]string)

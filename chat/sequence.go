@@ -176,11 +176,11 @@ func (q *sequencer) settle(done, rest []*step, took time.Duration) {
 	}
 }
 
-// retire forgets the room when many are kept in memory. The caller holds mu.
+// retire forgets the room when many are kept in memory, or others write to it. The caller holds mu.
 func (q *sequencer) retire() {
 	q.s.seqMu.Lock()
 	defer q.s.seqMu.Unlock()
-	if len(q.s.sequencers) > maxSequencers || !q.known || q.room.HeadSeq == 0 {
+	if q.s.shared || len(q.s.sequencers) > maxSequencers || !q.known || q.room.HeadSeq == 0 {
 		q.dead = true
 		delete(q.s.sequencers, q.roomID)
 	}
@@ -228,13 +228,14 @@ func (q *sequencer) run(steps []*step) {
 		} else if c, steps = q.planMessages(ctx, steps); len(steps) == 0 {
 			return
 		}
+		since := q.s.now()
 		began, together := q.s.elapsed(), q.s.admission.commits.Add(1)
 		err = q.s.log.Commit(ctx, c)
 		q.s.admission.answered(together, began, q.s.elapsed())
 		duplicate, isDuplicate := errors.AsType[*DuplicateError](err)
 		switch {
 		case err == nil:
-			q.committed(ctx, &c, steps)
+			q.committed(ctx, &c, steps, since)
 			return
 		case isDuplicate:
 			if steps = q.repeated(ctx, duplicate, steps); len(steps) == 0 {
@@ -319,6 +320,9 @@ func (q *sequencer) planMessages(ctx context.Context, steps []*step) (Commit, []
 		m.Seq, m.Ordinal, m.CreatedAt, m.Username = c.Room.HeadSeq, c.Room.MessageCount, at, from.username
 		m.MessageID = NewMessageID(at, m.Seq)
 		c.New = append(c.New, m)
+		if q.s.shared {
+			c.Origins = append(c.Origins, st.origin)
+		}
 		kept = append(kept, st)
 	}
 	return c, kept
@@ -363,7 +367,7 @@ func (q *sequencer) author(ctx context.Context, st *step) (*author, error) {
 }
 
 // committed makes a commit known to the members that are connected, in log order. Those who asked are told next.
-func (q *sequencer) committed(ctx context.Context, c *Commit, steps []*step) {
+func (q *sequencer) committed(ctx context.Context, c *Commit, steps []*step, since time.Time) {
 	q.room = c.Room
 	if c.Gone {
 		q.room = Room{RoomID: q.roomID}
@@ -374,7 +378,7 @@ func (q *sequencer) committed(ctx context.Context, c *Commit, steps []*step) {
 	for i := range c.Leave {
 		delete(q.members, c.Leave[i].UserID)
 	}
-	q.s.deliverer.Deliver(ctx, Delivery{RoomID: q.roomID, Events: commitEvents(c, steps)})
+	q.s.deliverer.Deliver(ctx, Delivery{RoomID: q.roomID, Events: commitEvents(c, steps), Since: since})
 	for i := range c.New {
 		steps[i].stored = &c.New[i]
 	}

@@ -17,8 +17,11 @@ type Config struct {
 	Deliverer Deliverer
 	Limiter   Limiter
 	Names     Names
-	Now       func() time.Time // default time.Now
-	Logger    *slog.Logger     // default slog.Default
+	// Shared says that other processes write to the same rooms: a room is read anew when somebody writes to it after a
+	// pause, and what another process needs to tell of a step is stored with it.
+	Shared bool
+	Now    func() time.Time // default time.Now
+	Logger *slog.Logger     // default slog.Default
 }
 
 // NewMessage is a message to send.
@@ -121,6 +124,7 @@ type Service struct {
 	deliverer Deliverer
 	limiter   Limiter
 	names     Names
+	shared    bool
 	now       func() time.Time
 	logger    *slog.Logger
 
@@ -143,7 +147,7 @@ func New(c Config) *Service {
 	}
 	return &Service{
 		log: c.Log, rooms: c.Rooms, markers: c.Markers, users: c.Users, seen: c.Seen, deliverer: c.Deliverer, limiter: c.Limiter,
-		names: c.Names, now: c.Now, logger: c.Logger,
+		names: c.Names, shared: c.Shared, now: c.Now, logger: c.Logger,
 		sequencers: make(map[string]*sequencer), began: c.Now(),
 		presence: presence{pending: make(map[string]pendingPresence), announced: make(map[string]bool)},
 	}

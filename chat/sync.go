@@ -110,7 +110,7 @@ func (s *Service) syncRoom(ctx context.Context, roomID string, last, head int64,
 			return r, nil
 		}
 		to := min(head, last+syncPage)
-		events, err := s.logEvents(ctx, roomID, last+1, to)
+		events, err := LogEvents(ctx, s.log, roomID, last+1, to)
 		if err != nil {
 			return r, err
 		}
@@ -131,13 +131,15 @@ func (s *Service) syncRoom(ctx context.Context, roomID string, last, head int64,
 	return r, nil
 }
 
-// logEvents returns the events of a range of numbers, in order.
-func (s *Service) logEvents(ctx context.Context, roomID string, from, to int64) ([]Event, error) {
-	msgs, err := s.log.Messages(ctx, roomID, from, to, syncPage, false)
+// LogEvents returns the events of a range of numbers, in order: what Deliver was or would be told of them, with contents
+// as they are now and without origins. It knows no permissions. At most 200 numbers are read.
+func LogEvents(ctx context.Context, log Log, roomID string, from, to int64) ([]Event, error) {
+	to = min(to, from+syncPage-1)
+	msgs, err := log.Messages(ctx, roomID, from, to, syncPage, false)
 	if err != nil {
 		return nil, err
 	}
-	changes, err := s.log.Changes(ctx, roomID, from, to, syncPage)
+	changes, err := log.Changes(ctx, roomID, from, to, syncPage)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +150,7 @@ func (s *Service) logEvents(ctx context.Context, roomID string, from, to int64) 
 	for i := range changes {
 		var msg *Message
 		if seq := changes[i].MessageSeq; seq != 0 {
-			if msg, err = s.messageAt(ctx, roomID, seq, msgs); err != nil {
+			if msg, err = messageAt(ctx, log, roomID, seq, msgs); err != nil {
 				return nil, err
 			}
 		}
@@ -159,11 +161,11 @@ func (s *Service) logEvents(ctx context.Context, roomID string, from, to int64) 
 }
 
 // messageAt returns the message that a number created, out of those at hand or from the log.
-func (s *Service) messageAt(ctx context.Context, roomID string, seq int64, at []Message) (*Message, error) {
+func messageAt(ctx context.Context, log Log, roomID string, seq int64, at []Message) (*Message, error) {
 	if i, ok := slices.BinarySearchFunc(at, seq, func(m Message, seq int64) int { return int(m.Seq - seq) }); ok {
 		return &at[i], nil
 	}
-	msgs, err := s.log.Messages(ctx, roomID, seq, seq, 1, false)
+	msgs, err := log.Messages(ctx, roomID, seq, seq, 1, false)
 	if err != nil {
 		return nil, err
 	}

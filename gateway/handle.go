@@ -10,14 +10,8 @@ import (
 
 // Service is what the gateway needs of the core; *chat.Service has it.
 type Service interface {
+	protocol.Service
 	Submit(ctx context.Context, by string, m chat.NewMessage, origin chat.Origin, done func(m chat.Message, repeat bool, err error))
-	Messages(ctx context.Context, by, roomID string, q chat.PageQuery) (chat.MessagePage, error)
-	Clients(ctx context.Context, by, roomID string) ([]chat.Client, error)
-	Sync(ctx context.Context, by string, rooms map[string]int64, maxBytes int) ([]chat.RoomSync, error)
-	Typing(ctx context.Context, by, roomID string) error
-	MarkRead(ctx context.Context, by, roomID string, seq int64) error
-	// Heads returns the newest stored number of each room of by, of which by is a member after the call began.
-	Heads(ctx context.Context, by string) (map[string]int64, error)
 	// Connected and Disconnected are told in turn for one person, from any goroutine, also from within Deliver. They
 	// must not wait.
 	Connected(userID string)
@@ -136,40 +130,7 @@ func (c *conn) serve(r *protocol.Request) {
 			c.refuse(r.RequestID, fmt.Errorf("panic: %v", p))
 		}
 	}()
-	ctx, by, service := c.g.ctx, c.user.id, c.g.service
-	var err error
-	switch r.Action {
-	case protocol.GetMessages:
-		var page chat.MessagePage
-		r.Page.MaxBytes = protocol.MaxFrame
-		if page, err = service.Messages(ctx, by, r.RoomID, r.Page); err == nil {
-			c.answer(func(dst []byte) []byte { return protocol.AppendHistory(dst, r.RequestID, r.RoomID, r.Page, page) })
-		}
-	case protocol.GetClients:
-		var clients []chat.Client
-		if clients, err = service.Clients(ctx, by, r.RoomID); err == nil {
-			c.answer(func(dst []byte) []byte { return protocol.AppendClients(dst, r.RequestID, clients) })
-		}
-	case protocol.Sync:
-		var rooms []chat.RoomSync
-		if rooms, err = service.Sync(ctx, by, r.Rooms, protocol.MaxFrame); err == nil {
-			c.answer(func(dst []byte) []byte { return protocol.AppendSynced(dst, r.RequestID, rooms) })
-		}
-	case protocol.Typing:
-		err = service.Typing(ctx, by, r.RoomID)
-	case protocol.MarkRead:
-		if err = service.MarkRead(ctx, by, r.RoomID, r.Seq); err == nil {
-			c.answer(func(dst []byte) []byte { return protocol.AppendDone(dst, r.RequestID) })
-		}
-	case protocol.Ping:
-		var heads map[string]int64
-		if heads, err = service.Heads(ctx, by); err == nil {
-			for _, pong := range protocol.Pongs(r.RequestID, heads) {
-				c.answer(func(dst []byte) []byte { return append(dst, pong...) })
-			}
-		}
-	}
-	if err != nil {
+	if err := protocol.Answer(c.g.ctx, c.g.service, c.user.id, r, c.answer); err != nil {
 		c.refuse(r.RequestID, err)
 	}
 }

@@ -17,7 +17,7 @@ func (s *Store) Commit(ctx context.Context, c chat.Commit) error {
 		head = table.Cond{Kind: table.Absent}
 	}
 	ops = append(ops, table.Op{Kind: table.Put, Table: tChat, Item: roomItem(&c.Room, c.Gone), If: head})
-	ops = s.appendNew(ops, c.New)
+	ops = s.appendNew(ops, c.New, c.Origins)
 	firstOther := len(ops)
 	for i := range c.Changed {
 		ops = append(ops, table.Op{Kind: table.Put, Table: tMessages, Item: messageItem(&c.Changed[i])})
@@ -48,15 +48,19 @@ func (s *Store) Commit(ctx context.Context, c chat.Commit) error {
 }
 
 // appendNew adds, for each new message, the message and its idempotency record, and then one read marker a sender.
-func (s *Store) appendNew(ops []table.Op, msgs []chat.Message) []table.Op {
+func (s *Store) appendNew(ops []table.Op, msgs []chat.Message, origins []chat.Origin) []table.Op {
 	expires := s.expiry(SentFor)
 	for i := range msgs {
 		m := &msgs[i]
+		sent := []table.Attr{table.N("seq", m.Seq)}
+		if origins != nil {
+			sent = text(text(sent, "connectionId", origins[i].ConnectionID), "requestId", origins[i].RequestID)
+		}
 		ops = append(ops,
 			table.Op{Kind: table.Put, Table: tMessages, Item: messageItem(m), If: table.Cond{Kind: table.Absent}},
 			table.Op{Kind: table.Put, Table: tChat, If: table.Cond{Kind: table.Absent}, Item: table.Item{
 				Key:     sentKey(m.RoomID, m.UserID, m.ClientMessageID),
-				Attrs:   []table.Attr{table.N("seq", m.Seq)},
+				Attrs:   sent,
 				Expires: expires,
 			}})
 	}
@@ -233,6 +237,9 @@ func (s *Store) purgeRoom(ctx context.Context, room string) error {
 			user := strings.TrimPrefix(it.Key.Sort, "member#")
 			return remove(del(it.Key), del(inKey(user, room)), del(readKey(user, room)))
 		})
+	}
+	if err == nil && flushErr == nil {
+		err = s.all(ctx, table.Query{Table: tChat, Part: audienceKey(room, "").Part}, func(it *table.Item) bool { return remove(del(it.Key)) })
 	}
 	if err := errors.Join(err, flushErr); err != nil {
 		return err

@@ -3,7 +3,7 @@
 //
 // # Layout
 //
-// Two tables. Both are the same on every engine, so that an export of one is an import of another.
+// Three tables. They are the same on every engine, so that an export of one is an import of another.
 //
 //	messages: partition roomId, sort "entry"
 //	  m#SEQ                  a message, as it is now            index userId-index: userId, messageId
@@ -30,6 +30,18 @@
 //	  server      key#ID          a signing key
 //	  purge       ROOM            a room whose remains are to be removed
 //
+// Rows that only houses of many processes have, all of which may be lost:
+//
+//	connections: partition connectionId
+//	  CONNECTION                  an open socket (expires)
+//
+//	chat:
+//	  user#USER   here            the connections of a person (expires)
+//	  user#USER   hears           until when their rooms are noted below (expires)
+//	  audience#ROOM  #told        how far the room was told its log
+//	  audience#ROOM  USER         a person who hears the room (expires)
+//	  connected   USER            who has connections
+//
 // SEQ has sixteen digits, so that the order of the text is the order of the numbers. Ids never contain "#".
 package store
 
@@ -47,9 +59,10 @@ const Format = 1
 const SentFor = 7 * 24 * time.Hour
 
 const (
-	tMessages = "messages"
-	tChat     = "chat"
-	byUser    = "userId-index"
+	tMessages    = "messages"
+	tChat        = "chat"
+	tConnections = "connections"
+	byUser       = "userId-index"
 )
 
 // Schemas are the tables to open an engine with.
@@ -57,6 +70,7 @@ func Schemas() []table.Schema {
 	return []table.Schema{
 		{Name: tMessages, Part: "roomId", Sort: "entry", Indexes: []table.Index{{Name: byUser, Part: "userId", Sort: "messageId"}}},
 		{Name: tChat, Part: "pk", Sort: "sk"},
+		{Name: tConnections, Part: "connectionId"},
 	}
 }
 
@@ -89,12 +103,23 @@ func settingsKey() table.Key         { return table.Key{Part: "server", Sort: "s
 func firstKey() table.Key            { return table.Key{Part: "server", Sort: "first"} }
 func signingKey(id string) table.Key { return table.Key{Part: "server", Sort: "key#" + id} }
 func purgeKey(room string) table.Key { return table.Key{Part: "purge", Sort: room} }
+func hereKey(user string) table.Key  { return table.Key{Part: "user#" + user, Sort: "here"} }
+func hearsKey(user string) table.Key { return table.Key{Part: "user#" + user, Sort: "hears"} }
+func connectedKey(user string) table.Key {
+	return table.Key{Part: "connected", Sort: user}
+}
+func audienceKey(room, user string) table.Key {
+	return table.Key{Part: "audience#" + room, Sort: user}
+}
 func messageSort(seq int64) string   { return "m#" + padded(seq) }
 func changeSort(seq int64) string    { return "c#" + padded(seq) }
 func prefixEnd(prefix string) string { return prefix + "\U0010ffff" } // after every key with the prefix
 func sentKey(room, user, id string) table.Key {
 	return table.Key{Part: "sent#" + room + "#" + user, Sort: id}
 }
+
+// toldSort stands before every user id.
+const toldSort = "#told"
 
 func padded(seq int64) string {
 	const zeros = "0000000000000000"

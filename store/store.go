@@ -27,6 +27,9 @@ var (
 	_ chat.Keys     = (*Store)(nil)
 	_ chat.Invites  = (*Store)(nil)
 	_ chat.Settings = (*Store)(nil)
+
+	_ chat.Connections = (*Store)(nil)
+	_ chat.Audiences   = (*Store)(nil)
 )
 
 // New makes a Store over db, which must have been opened with Schemas. A nil now is time.Now.

@@ -23,6 +23,16 @@ func TestPortsOverSlowTable(t *testing.T) {
 	chattest.Run(t, func(t *testing.T, now func() time.Time) chattest.Ports { return store.New(slow{open(t, now)}, now) })
 }
 
+func TestConnectionsOverPebble(t *testing.T) {
+	chattest.RunConnections(t, func(t *testing.T, now func() time.Time) chattest.ConnectionPorts { return store.New(open(t, now), now) })
+}
+
+func TestConnectionsOverSlowTable(t *testing.T) {
+	chattest.RunConnections(t, func(t *testing.T, now func() time.Time) chattest.ConnectionPorts {
+		return store.New(slow{open(t, now)}, now)
+	})
+}
+
 func open(t *testing.T, now func() time.Time) table.DB {
 	t.Helper()
 	db, err := pebble.Open(pebble.Options{Dir: "data", FS: vfs.NewMem(), Schemas: store.Schemas(), Now: now})

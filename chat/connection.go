@@ -1,0 +1,89 @@
+package chat
+
+import (
+	"context"
+	"time"
+)
+
+// Connection is one open socket of one person, as an edge notes it that keeps nothing in memory.
+type Connection struct {
+	ConnectionID string
+	UserID       string
+	Username     string
+	SessionID    string // of the sign-in that opened it
+	ConnectedAt  Millis
+	LastSeen     Millis // when it was last heard of, give or take a few minutes
+}
+
+// Lives of what is noted of connections.
+const (
+	// AliveFor is how long a connection that is not heard of counts as there.
+	AliveFor = 15 * time.Minute
+	// ConnectionFor is how long it is remembered at all.
+	ConnectionFor = 24 * time.Hour
+)
+
+// Connections keeps who is connected, for edges of many processes. A person is connected while one of their connections
+// was heard of within AliveFor.
+type Connections interface {
+	// Connect notes a new connection; first says that its person was not connected before. With limit others or more
+	// alive it is RateLimited and nothing is noted.
+	Connect(ctx context.Context, c Connection, limit int) (first bool, err error)
+	// Connection returns one connection, or NotFound.
+	Connection(ctx context.Context, connectionID string) (Connection, error)
+	// Alive notes that a connection was heard of at a moment. One that is forgotten stays forgotten.
+	Alive(ctx context.Context, c Connection, at Millis) error
+	// Forget removes a connection; last says that its person was connected by it and is not any more. Of several who
+	// forget the last one at once, one is told so. A connection that is forgotten already is no error.
+	Forget(ctx context.Context, userID, connectionID string) (last bool, err error)
+	// ConnectionsOf returns all connections that are noted of people, those silent for longer than AliveFor included.
+	// Username and ConnectedAt are left out.
+	ConnectionsOf(ctx context.Context, userIDs ...string) (map[string][]Connection, error)
+	// Connected returns people of whom connections are noted, by user id, and a cursor for more.
+	Connected(ctx context.Context, cursor string, limit int) ([]string, string, error)
+}
+
+// Told is how far the members of a room were told its log, by edges of many processes. Version grows with every change,
+// and is zero before the first.
+type Told struct {
+	Seq     int64
+	Version int64
+	// Queued is when the room was last told by way of a queue, zero if never or not lately.
+	Queued Millis
+}
+
+// Audiences keeps who hears which room, and how far it was told them. A person hears rooms until a moment after which
+// nobody notes for them any more.
+type Audiences interface {
+	// Subscribed returns until when the rooms of a person are noted; zero if they are not.
+	Subscribed(ctx context.Context, userID string) (until Millis, err error)
+	// Subscribe begins to note for a person, until a moment: whoever tells of memberships sees it from here on.
+	Subscribe(ctx context.Context, userID string, until Millis) error
+	// Hear and Unhear note that a person hears rooms until a moment, and that they do not.
+	Hear(ctx context.Context, userID string, until Millis, roomIDs ...string) error
+	Unhear(ctx context.Context, userID string, roomIDs ...string) error
+	// Audience returns how far a room was told, and those who hear it, at most limit (≤ 1000); more, if there are more,
+	// by the last user id.
+	Audience(ctx context.Context, roomID, after string, limit int) (told Told, userIDs []string, more bool, err error)
+	// Told returns how far a room was told; zero if nothing is noted.
+	Told(ctx context.Context, roomID string) (Told, error)
+	// Tell replaces t, if its Version is still stored, by one with Version+1: ErrMoved otherwise.
+	Tell(ctx context.Context, roomID string, t Told) error
+	// Origins returns where messages came from, in their order; zero for those of which it is not known.
+	Origins(ctx context.Context, roomID string, sent ...Sent) ([]Origin, error)
+}
+
+// Job is something that another process is to do a moment later.
+type Job struct {
+	// Group orders: jobs of one group are done one after another, in the order in which they were enqueued.
+	Group string
+	// ID makes a repetition of the same job, within minutes, none.
+	ID   string
+	Body []byte
+}
+
+// Jobs takes jobs that are done at least once.
+type Jobs interface {
+	// Enqueue returns when all jobs are taken; with an error some may have been.
+	Enqueue(ctx context.Context, jobs ...Job) error
+}
