@@ -28,8 +28,6 @@ export default defineConfig({
   outputDir: '../test-results',
   fullyParallel: true,
   workers: 2,
-  /* A story that failed is told again in CI, up to three times, and listed as flaky in the closing lines. */
-  retries: process.env.CI ? 3 : 0,
   // Patience for a busy machine; on a free one a story takes seconds.
   timeout: 120_000,
   expect: { timeout: 15_000 },

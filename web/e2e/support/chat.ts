@@ -54,7 +54,7 @@ export class Chat {
 
   /** Waits until the socket is there and has caught up: what follows is live. */
   async live(): Promise<void> {
-    await expect(this.trouble).toHaveCount(0)
+    await expect(this.page.getByTestId('chat')).toHaveAttribute('data-connection', 'open')
     await expect(this.list).toBeVisible()
   }
 

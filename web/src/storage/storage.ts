@@ -66,14 +66,12 @@ export class Storage {
 
   /** Replaces the cached list of rooms and forgets the timelines of rooms that are not in it. */
   async saveRooms(rooms: readonly MyRoom[]): Promise<void> {
-    const tx = this.db.transaction(['rooms', 'timelines'], 'readwrite')
+    const tx = this.db.transaction('rooms', 'readwrite')
+    void tx.store.clear()
+    for (const room of rooms) void tx.store.put(room)
+    await written(tx)
     const keep = new Set(rooms.map((r) => r.roomId))
-    await tx.objectStore('rooms').clear()
-    for (const room of rooms) void tx.objectStore('rooms').put(room)
-    for (const roomId of await tx.objectStore('timelines').getAllKeys()) {
-      if (!keep.has(roomId)) void tx.objectStore('timelines').delete(roomId)
-    }
-    await tx.done
+    for (const roomId of await this.db.getAllKeys('timelines')) if (!keep.has(roomId)) await this.dropTimeline(roomId)
   }
 
   timeline(roomId: string): Promise<CachedTimeline | undefined> {
@@ -81,7 +79,9 @@ export class Storage {
   }
 
   async saveTimeline(cached: CachedTimeline): Promise<void> {
-    await this.db.put('timelines', cached)
+    const tx = this.db.transaction('timelines', 'readwrite')
+    void tx.store.put(cached)
+    await written(tx)
   }
 
   async dropTimeline(roomId: string): Promise<void> {
@@ -130,12 +130,25 @@ export class Storage {
   }
 
   async saveDraft(draft: StoredDraft): Promise<void> {
-    await this.db.put('drafts', draft)
+    const tx = this.db.transaction('drafts', 'readwrite')
+    void tx.store.put(draft)
+    await written(tx)
   }
 
   async dropDraft(roomId: string): Promise<void> {
-    await this.db.delete('drafts', roomId)
+    const tx = this.db.transaction('drafts', 'readwrite')
+    void tx.store.delete(roomId)
+    await written(tx)
   }
+}
+
+/**
+ * Ends a transaction to which nothing will be added. A page that goes away takes with it what did not ask for its commit;
+ * the last words of a page are written while it goes.
+ */
+async function written(tx: { commit(): void; done: Promise<void> }): Promise<void> {
+  tx.commit()
+  await tx.done
 }
 
 function databaseName(userId: string): string {

@@ -40,6 +40,7 @@ export function useLifecycle(): void {
 
   function flush(): void {
     drafts.flush()
+    rooms.flush()
     timelines.flush()
   }
 

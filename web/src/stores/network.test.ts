@@ -105,6 +105,27 @@ describe('the connection', () => {
     expect(ann.rooms.get('r1')!.unread).toBe(1)
   })
 
+  it('keeps a message of one’s own that is acknowledged while the first page is on its way', async () => {
+    const ann = await tab()
+    server.refuse = (request) => (request === 'POST /ws-tickets' ? { code: 'unavailable' } : undefined)
+    await ann.session.login('ann', 'secret')
+    const releases: (() => void)[] = []
+    server.hold = (request) => (request === 'GET /rooms/r1/messages' ? new Promise<void>((resolve) => { releases.push(resolve) }) : undefined)
+    const opened = ann.timelines.open('r1')
+    await until(() => expect(releases).toHaveLength(1))
+    await ann.outbox.send('r1', 'before the page')
+    await until(() => expect(ann.outbox.entries).toEqual([]))
+    server.down = true
+    releases[0]!()
+    await opened
+    expect(ann.texts('r1')).toEqual(['before the page'])
+
+    ann.close()
+    const again = await reloaded()
+    await again.timelines.open('r1')
+    expect(again.texts('r1')).toEqual(['before the page'])
+  })
+
   it('remembers what was read while it was away', async () => {
     const message = server.post('r1', 'bob', 'one')
     const ann = await tab()

@@ -239,10 +239,15 @@ export const useRooms = defineStore('rooms', () => {
 
   let saving: ReturnType<typeof setTimeout> | undefined
   function save(): void {
-    saving ??= setTimeout(() => {
-      saving = undefined
-      void session.storage?.saveRooms([...byId.values()]).catch(() => {})
-    }, 500)
+    saving ??= setTimeout(flush, 500)
+  }
+
+  /** Writes what is not written yet. */
+  function flush(): void {
+    if (saving === undefined) return
+    clearTimeout(saving)
+    saving = undefined
+    void session.storage?.saveRooms([...byId.values()]).catch(() => {})
   }
 
   function reset(): void {
@@ -256,6 +261,6 @@ export const useRooms = defineStore('rooms', () => {
   return {
     byId, loaded, channels, directs, totals, get, title, others, refresh, browse, preview, create, update, remove, join, leave, openDirect,
     members, setMember, removeMember, createInvite, listInvites, revokeInvite, acceptInvite, markRead,
-    adopt, discover, drop, enter, noteFrame, noteRead, flushRead: marks.flush, hydrate, reset,
+    adopt, discover, drop, enter, noteFrame, noteRead, flushRead: marks.flush, flush, hydrate, reset,
   }
 })

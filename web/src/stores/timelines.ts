@@ -50,7 +50,7 @@ interface Held {
   opened: boolean
   /** Counts loads; an answer of an earlier one is dropped. */
   generation: number
-  /** Pages on their way, and what the socket brought since the first of them was asked for: it may be newer than they are. */
+  /** Pages on their way, and what came since the first of them was asked for: it may be newer than they are. */
   fetches: number
   meanwhile: LogFrame[]
 }
@@ -159,8 +159,8 @@ export const useTimelines = defineStore('timelines', () => {
   }
 
   /**
-   * Reads a page and lets `merge` take it in, unless another load came in between. What the socket brought meanwhile is
-   * applied over it: the page may have been read before.
+   * Reads a page and lets `merge` take it in, unless another load came in between. What came meanwhile, by the socket or
+   * as the answer to a change of one's own, is applied over it: the page may have been read before.
    */
   async function fetchPage(roomId: string, room: Held, bounds: PageBounds, merge: (page: MessagePage) => void): Promise<void> {
     const { generation } = room
@@ -247,17 +247,20 @@ export const useTimelines = defineStore('timelines', () => {
   /** Shows the result of one's own change at once; its frame comes too, and finds it done. */
   function settle(message: Message): void {
     const room = held.get(message.roomId)
-    if (room) room.timeline = applyFrame(room.timeline, { type: 'messageUpdated', data: { message } })
+    if (room) enter(room, { type: 'messageUpdated', data: { message } })
+  }
+
+  /** Takes a frame into a window, and into the pages that are on their way to it. */
+  function enter(room: Held, frame: LogFrame): void {
+    if (room.fetches > 0) room.meanwhile.push(frame)
+    if (room.filled) room.timeline = applyFrame(room.timeline, frame)
   }
 
   /** Shows one's own message as soon as it is acknowledged, even while older numbers are still missing. */
   function takeOwn(message: Message): void {
     const room = held.get(message.roomId)
-    if (room?.filled) {
-      room.timeline = applyFrame(room.timeline, { type: 'newMessage', data: { message } })
-      store(message.roomId)
-      return
-    }
+    if (room) enter(room, { type: 'newMessage', data: { message } })
+    if (room?.filled) return store(message.roomId)
     // What could not be loaded before can be now, as the server answers; the message comes with it.
     loadOpened()
   }
@@ -265,11 +268,8 @@ export const useTimelines = defineStore('timelines', () => {
   function apply(frame: LogFrame): void {
     const roomId = frameRoom(frame)
     const room = held.get(roomId)
-    if (room && room.fetches > 0) room.meanwhile.push(frame)
-    if (room?.filled) {
-      markUnseen(roomId, room, frame)
-      room.timeline = applyFrame(room.timeline, frame)
-    }
+    if (room?.filled) markUnseen(roomId, room, frame)
+    if (room) enter(room, frame)
     if (frame.type === 'newMessage') useOutbox().seen(frame.data.message)
     useRooms().noteFrame(frame)
     store(roomId)

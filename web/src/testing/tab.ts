@@ -43,6 +43,7 @@ export function openTab(server: FakeServer, withLock: WithLock = makeLocks(undef
     /** Closes the tab, as a reload does: nothing in memory survives. */
     close(): void {
       stores.timelines.flush()
+      stores.rooms.flush()
       stores.drafts.flush()
       stores.connection.stop()
       stores.outbox.reset()
