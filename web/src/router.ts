@@ -16,9 +16,11 @@ const routes: RouteRecordRaw[] = [
     children: [
       { path: '', name: 'home', component: () => import('./pages/HomePage.vue') },
       { path: 'rooms', name: 'browse', component: () => import('./pages/BrowsePage.vue') },
-      { path: 'rooms/:roomId', name: 'room', component: () => import('./pages/RoomPage.vue'), props: true },
-      // A link to one message: RoomPage gets `messageId` and reveals it.
-      { path: 'rooms/:roomId/:messageId', name: 'message', component: () => import('./pages/RoomPage.vue'), props: true },
+      {
+        // `?message=ID` is a link to one message, at which the room opens.
+        path: 'rooms/:roomId', name: 'room', component: () => import('./pages/RoomPage.vue'),
+        props: ({ params, query }) => ({ roomId: params.roomId, messageId: typeof query.message === 'string' ? query.message : undefined }),
+      },
       { path: 'settings', name: 'settings', component: () => import('./pages/SettingsPage.vue') },
     ],
   },

@@ -1,6 +1,7 @@
 import type {
-  Invite, InvitePreview, LoginResult, Member, Membership, Message, MessagePage, MyRoom, PageBounds, Presence, PublicRoom,
-  RegisterInput, RegisterResult, Role, Room, SendInput, ServerInfo, Session, User,
+  Attachment, Erasure, FileLink, Invite, InvitePreview, LoginResult, Member, Membership, Message, MessagePage, MyRoom, Notice,
+  NotificationRules, NotifyLevel, PageBounds, Presence, PublicRoom, ReadMark, RegisterInput, RegisterResult, Role, Room, SendInput,
+  ServerInfo, Session, Upload, User,
 } from '../protocol/types'
 import type { Http } from './http'
 
@@ -55,6 +56,22 @@ export class Routes {
     this.http.request<Message>('PATCH', `/rooms/${seg(roomId)}/messages/${seg(messageId)}`, { body: { content } })
   removeMessage = (roomId: string, messageId: string) =>
     this.http.request<Message>('DELETE', `/rooms/${seg(roomId)}/messages/${seg(messageId)}`)
+  react = (roomId: string, messageId: string, emoji: string) =>
+    this.http.request<Message>('PUT', `/rooms/${seg(roomId)}/messages/${seg(messageId)}/reactions/${seg(emoji)}`)
+  unreact = (roomId: string, messageId: string, emoji: string) =>
+    this.http.request<Message>('DELETE', `/rooms/${seg(roomId)}/messages/${seg(messageId)}/reactions/${seg(emoji)}`)
+  reads = (roomId: string) => this.http.get<{ reads: ReadMark[] }>(`/rooms/${seg(roomId)}/reads`)
+  setNotify = (roomId: string, level: NotifyLevel) => this.http.request<void>('PUT', `/rooms/${seg(roomId)}/notifications`, { body: { level } })
+  notificationRules = () => this.http.get<NotificationRules>('/me/notifications')
+  setNotificationRules = (rules: NotificationRules) => this.http.request<unknown>('PUT', '/me/notifications', { body: rules })
+  notifications = (cursor?: string) => this.http.get<{ notifications: Notice[] } & Paged>('/notifications', { cursor, limit: 30 })
+
+  startUpload = (input: { roomId: string; filename: string; contentType: string; size: number }) => this.http.request<Upload>('POST', '/uploads', { body: input })
+  finishUpload = (fileId: string) => this.http.request<Attachment>('POST', `/uploads/${seg(fileId)}/done`, { body: {} })
+  cancelUpload = (fileId: string) => this.http.request<void>('DELETE', `/uploads/${seg(fileId)}`)
+  file = (fileId: string) => this.http.get<FileLink>(`/files/${seg(fileId)}`)
+
+  eraseMe = (password: string) => this.http.request<Erasure>('DELETE', '/me', { body: { password } })
   markRead = (roomId: string, seq: number) => this.http.request<unknown>('PUT', `/rooms/${seg(roomId)}/read`, { body: { seq } })
 
   invites = () => this.http.get<{ invites: Invite[] }>('/invites')

@@ -16,8 +16,32 @@ export interface User {
 export interface Attachment {
   fileId: string
   filename: string
+  /** As the server found it in the bytes. */
   contentType: string
+  /** Bytes. */
   size: number
+  /** Pixels; of pictures and films that the server could measure. */
+  width?: number
+  height?: number
+  /** True if there is a small picture of it. */
+  thumbnail?: boolean
+}
+
+/** A file that is announced to the server: where its bytes go. */
+export interface Upload {
+  fileId: string
+  url: string
+  method: 'PUT'
+  headers: Record<string, string>
+  expiresAt: number
+}
+
+/** Short-lived links to the bytes of a file. */
+export interface FileLink {
+  url: string
+  thumbnailUrl?: string
+  /** Seconds. */
+  expiresIn: number
 }
 
 export interface Message {
@@ -41,7 +65,7 @@ export interface Message {
   attachments: Attachment[]
   /** Emoji to user ids, in the order they came. */
   reactions: Record<string, string[]>
-  /** User ids. */
+  /** User ids, and `@room` or `@here` where everybody is meant. */
   mentions: string[]
 }
 
@@ -70,8 +94,49 @@ export interface MyRoom extends Room {
   unread: number
   mentions: number
   lastMessage?: Message
+  /** What of this room one is told of. */
+  notify?: NotifyLevel
   /** In direct rooms: everyone, oneself included. */
   members?: User[]
+}
+
+/** What of a room one is told of; `default` is everything in direct rooms, else mentions. */
+export type NotifyLevel = 'all' | 'mentions' | 'nothing' | 'default'
+
+/** When and how one wants to be told of what happens while one is away. */
+export interface NotificationRules {
+  /** Epoch milliseconds until which nothing is told. */
+  pausedUntil?: number
+  /** Times of day as `22:00`, days from 0 for Sunday; all days where none are named. */
+  quiet?: { from: string; to: string; timeZone: string; days?: number[] }
+  /** Tells that something came, not what. */
+  hideContent: boolean
+  /** Shows others what one has read, and oneself what they have. */
+  readReceipts: boolean
+}
+
+/** One thing that was meant for the person. */
+export interface Notice {
+  kind: 'mention' | 'direct' | 'reply'
+  message: Message
+  room: { roomId: string; name: string; kind: RoomKind }
+  read: boolean
+}
+
+/** How far somebody has read a room. */
+export interface ReadMark {
+  userId: string
+  seq: number
+}
+
+/** What went with an account, by number. */
+export interface Erasure {
+  messages: number
+  files: number
+  subscriptions: number
+  sessions: number
+  memberships: number
+  invites: number
 }
 
 /** A public room as anybody may find it. */
@@ -93,7 +158,8 @@ export interface ServerInfo {
   /** True until the first user exists. */
   setupRequired: boolean
   version: string
-  limits: { messageBytes: number; avatarBytes: number; directMembers: number }
+  limits: { messageBytes: number; avatarBytes: number; directMembers: number; fileBytes?: number }
+  features?: { files?: boolean; push?: boolean }
 }
 
 export interface LoginResult {
@@ -163,6 +229,8 @@ export interface PageBounds {
   before?: number
   after?: number
   around?: number
+  /** Epoch milliseconds: around the first message at or after this moment, or the last one. */
+  at?: number
   limit?: number
 }
 
@@ -171,6 +239,7 @@ export interface SendInput {
   content: string
   clientMessageId: string
   replyTo?: string
+  attachments?: { fileId: string }[]
 }
 
 export type ErrorCode =

@@ -14,10 +14,12 @@ export interface Settings {
   /** True: Enter sends and Shift-Enter breaks the line; false: the other way round (Ctrl-Enter sends). */
   enterSends: boolean
   mutedRooms: string[]
+  /** How often one reacted with which emoji, for the few that are at hand. */
+  reactedWith: Record<string, number>
 }
 
 const key = 'parley.settings'
-const defaults: Settings = { theme: 'system', locale: null, roomOrder: 'recency', enterSends: true, mutedRooms: [] }
+const defaults: Settings = { theme: 'system', locale: null, roomOrder: 'recency', enterSends: true, mutedRooms: [], reactedWith: {} }
 
 /** What this person prefers in this browser; assign to change. */
 export const useSettings = defineStore('settings', () => {

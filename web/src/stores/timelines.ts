@@ -215,15 +215,19 @@ export const useTimelines = defineStore('timelines', () => {
 
   /** Shows the message (loads around it if needed) and answers its row key, or null if it is not to be had. */
   async function reveal(roomId: string, messageId: string): Promise<string | null> {
-    const found = find(roomId, messageId)
-    if (found) return rowKey(found)
-    const message = await routes.message(roomId, messageId).catch((error: unknown) => {
+    const message = await locate(roomId, messageId)
+    if (!message) return null
+    if (find(roomId, messageId)) return rowKey(message)
+    await load(roomId, hold(roomId), { around: message.seq })
+    return find(roomId, messageId) ? rowKey(message) : null
+  }
+
+  /** The message, from memory or the server; null if it is not to be had. */
+  async function locate(roomId: string, messageId: string): Promise<Message | null> {
+    return find(roomId, messageId) ?? routes.message(roomId, messageId).catch((error: unknown) => {
       if (error instanceof ApiError && error.code === 'not_found') return null
       throw error
     })
-    if (!message) return null
-    await load(roomId, hold(roomId), { around: message.seq })
-    return find(roomId, messageId) ? rowKey(message) : null
   }
 
   /** A message held here, e.g. what `replyTo` points at. */
@@ -328,8 +332,8 @@ export const useTimelines = defineStore('timelines', () => {
   }
 
   return {
-    view, open, close, loadBefore, loadAfter, jumpToPresent, reveal, find, lastOwn, edit, remove,
-    takeOwn, loadOpened, countAfter, begin: logs.begin, take: logs.take, syncAll: logs.syncAll, checkHeads: logs.checkHeads, forget, flush: cache.flush, reset,
+    view, open, close, loadBefore, loadAfter, jumpToPresent, reveal, locate, find, lastOwn, edit, remove,
+    takeOwn, settle, loadOpened, countAfter, begin: logs.begin, take: logs.take, syncAll: logs.syncAll, checkHeads: logs.checkHeads, forget, flush: cache.flush, reset,
   }
 })
 

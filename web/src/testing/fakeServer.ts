@@ -111,6 +111,16 @@ export class FakeServer {
     return made.messages[index] = (frame.data as { message: Message }).message
   }
 
+  /** Adds a reaction or takes it back; nothing changes if it is so already. */
+  react(made: FakeRoom, messageId: string, emoji: string, userId: string, on: boolean): Message {
+    const message = made.messages.find((m) => m.messageId === messageId) ?? fail('not_found')
+    const there = message.reactions[emoji] ?? []
+    if (there.includes(userId) === on) return message
+    const { [emoji]: _, ...rest } = message.reactions
+    const next = on ? [...there, userId] : there.filter((each) => each !== userId)
+    return this.edit(made.room.roomId, messageId, { reactions: next.length > 0 ? { ...message.reactions, [emoji]: next } : rest })
+  }
+
   /** Tells the members' connections something that is not stored. */
   tell(roomId: string, frame: ServerFrame, except?: string): void {
     const { members } = this.rooms.get(roomId)!
@@ -176,7 +186,9 @@ export class FakeServer {
   private roomRoute(method: string, made: FakeRoom, rest: string, body: Record<string, unknown>, query: URLSearchParams, userId: string): unknown {
     const { roomId } = made.room
     if (!made.members.has(userId)) fail('forbidden')
-    const [, messageId] = /^\/messages\/(.+)$/.exec(rest) ?? []
+    const [, reacted, emoji] = /^\/messages\/([^/]+)\/reactions\/(.+)$/.exec(rest) ?? []
+    if (reacted && emoji) return this.react(made, reacted, decodeURIComponent(emoji), userId, method === 'PUT')
+    const [, messageId] = /^\/messages\/([^/]+)$/.exec(rest) ?? []
     if (messageId) {
       const message = made.messages.find((m) => m.messageId === messageId) ?? fail('not_found')
       if (method === 'GET') return message

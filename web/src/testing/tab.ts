@@ -8,6 +8,7 @@ import { useDrafts } from '../stores/drafts'
 import { useLifecycle } from '../stores/lifecycle'
 import { useOutbox } from '../stores/outbox'
 import { usePeople } from '../stores/people'
+import { useReactions } from '../stores/reactions'
 import { useRooms } from '../stores/rooms'
 import { useSession } from '../stores/session'
 import { useSettings } from '../stores/settings'
@@ -31,7 +32,7 @@ export function openTab(server: FakeServer, withLock: WithLock = makeLocks(undef
   app.runWithContext(useLifecycle)
   const stores = {
     session: useSession(pinia), connection: useConnection(pinia), rooms: useRooms(pinia), timelines: useTimelines(pinia),
-    outbox: useOutbox(pinia), drafts: useDrafts(pinia), people: usePeople(pinia), settings: useSettings(pinia),
+    outbox: useOutbox(pinia), drafts: useDrafts(pinia), people: usePeople(pinia), settings: useSettings(pinia), reactions: useReactions(pinia),
   }
   return {
     ...stores,

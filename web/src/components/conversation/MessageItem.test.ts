@@ -14,6 +14,9 @@ const context: Context = {
   author: () => ({ name: 'Ben Okafor' }),
   quote: () => null,
   allowed: () => ({ reply: true, edit: true, remove: true }),
+  nameOf: () => 'Ben Okafor',
+  reactions: () => [],
+  quick: ['👍', '🎉', '👀', '🙏'],
   notice: () => '',
   mention: () => 'none',
 }
@@ -67,6 +70,26 @@ describe('MessageItem', () => {
     expect(item.find('[aria-label=Edit]').exists()).toBe(false)
     await item.find('[aria-label=Reply]').trigger('click')
     expect(item.emitted('act')).toEqual([['reply']])
+  })
+
+  it('shows reactions with their count and names, and takes a click on them for one’s own', async () => {
+    const item = show({}, { reactions: () => [{ emoji: '👍', count: 2, names: 'Ben and you', mine: true }, { emoji: '🎉', count: 1, names: 'Ben', mine: false }] })
+    const chips = item.get('[data-testid=reactions]').findAll('button')
+    expect(chips[0]!.attributes()).toMatchObject({ 'aria-pressed': 'true', 'aria-label': '👍 2 reactions: Ben and you', title: '👍 2 reactions: Ben and you' })
+    expect(chips[1]!.attributes()).toMatchObject({ 'aria-pressed': 'false', 'aria-label': '🎉 1 reaction: Ben' })
+    await chips[1]!.trigger('click')
+    expect(item.emitted('react')).toEqual([['🎉']])
+    await chips[2]!.trigger('click')
+    expect(item.emitted('pick')).toEqual([[chips[2]!.element]])
+    expect(show({}, { reactions: () => [] }).find('[data-testid=reactions]').exists()).toBe(false)
+    expect(show({ message: { ...message, content: '', deletedAt: 1 } }, { reactions: () => [{ emoji: '👍', count: 1, names: 'Ben', mine: false }] }).find('[data-testid=reactions]').exists()).toBe(false)
+  })
+
+  it('has the emoji at hand in its bar', async () => {
+    const item = show()
+    await item.trigger('focusin')
+    await item.get('[aria-label="React with 🎉"]').trigger('click')
+    expect(item.emitted('react')).toEqual([['🎉']])
   })
 
   it('leads to what it answers, or says that this is gone', async () => {

@@ -20,7 +20,15 @@ export interface Allowed {
   remove: boolean
 }
 
-export type MessageAction = 'reply' | 'edit' | 'remove' | 'copy'
+export type MessageAction = 'reply' | 'edit' | 'remove' | 'copy' | 'link' | 'info'
+
+/** One emoji under a message, with the names of those it is from. */
+export interface ShownReaction {
+  emoji: string
+  count: number
+  names: string
+  mine: boolean
+}
 
 /** How the rows of a conversation learn what is not in them. */
 export interface Context {
@@ -29,6 +37,10 @@ export interface Context {
   /** Undefined while unknown, null when gone. */
   quote: (message: Message) => Quote | null | undefined
   allowed: (message: Message) => Allowed
+  nameOf: (userId: string) => string
+  reactions: (message: Message) => readonly ShownReaction[]
+  /** The emoji at hand to react with. */
+  quick: readonly string[]
   notice: (event: RoomEvent) => string
   /** How to mark `@username`. */
   mention: (username: string) => 'none' | 'other' | 'me'

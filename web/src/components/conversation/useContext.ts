@@ -1,11 +1,16 @@
 import { computed } from 'vue'
 import { useI18n } from 'vue-i18n'
 import { plainText } from '@/components/conversation/plainText'
-import type { Context, Quote } from '@/components/conversation/types'
+import type { Context, Quote, ShownReaction } from '@/components/conversation/types'
 import type { Message, MyRoom, RoomEvent } from '@/protocol/types'
+import { useDates } from '@/components/ui/useDates'
 import { usePeople } from '@/stores/people'
+import { useReactions } from '@/stores/reactions'
 import { useSession } from '@/stores/session'
 import { useTimelines } from '@/stores/timelines'
+
+/** How many names a reaction shows before it only counts. */
+const shownNames = 12
 
 /** What the rows of a room need to know of people, answers and rights, read from the stores. */
 export function useContext(room: () => MyRoom | undefined) {
@@ -13,6 +18,8 @@ export function useContext(room: () => MyRoom | undefined) {
   const people = usePeople()
   const session = useSession()
   const timelines = useTimelines()
+  const reacted = useReactions()
+  const { list } = useDates()
 
   function author(message: Message) {
     const person = people.user(message.userId)
@@ -32,6 +39,18 @@ export function useContext(room: () => MyRoom | undefined) {
     return { reply: true, edit: own, remove: own || rules === 'owner' || rules === 'moderator' }
   }
 
+  function nameOf(userId: string): string {
+    return userId === session.userId ? t('common.you') : people.name(userId) || t('common.unknownPerson')
+  }
+
+  function reactions(message: Message): ShownReaction[] {
+    return reacted.of(message).map(({ emoji, userIds, mine }) => {
+      const rest = userIds.length - shownNames
+      const names = userIds.slice(0, shownNames).map(nameOf)
+      return { emoji, mine, count: userIds.length, names: list(rest > 0 ? [...names, t('reactions.more', { count: rest }, rest)] : names) }
+    })
+  }
+
   function notice(event: RoomEvent): string {
     const userId = event.membership?.userId ?? event.room.createdBy
     const name = people.name(userId) || t('common.unknownPerson')
@@ -45,5 +64,5 @@ export function useContext(room: () => MyRoom | undefined) {
     return usernames.value.has(username) ? 'other' : 'none'
   }
 
-  return computed<Context>(() => ({ ownId: session.userId, author, quote, allowed, notice, mention }))
+  return computed<Context>(() => ({ ownId: session.userId, author, quote, allowed, nameOf, reactions, quick: reacted.frequent, notice, mention }))
 }

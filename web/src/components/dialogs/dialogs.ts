@@ -14,6 +14,7 @@ export type OpenDialog =
   | { kind: 'deleteRoom'; room: MyRoom }
   | { kind: 'removeMember'; room: MyRoom; member: Member; done: () => void }
   | { kind: 'deleteMessage'; message: Message }
+  | { kind: 'messageInfo'; message: Message }
   | { kind: 'logout' }
 
 /** Which dialog is open; any part of the chat may ask for one. */
