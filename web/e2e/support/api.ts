@@ -56,6 +56,10 @@ export class Api {
     return this.call('DELETE', `/rooms/${roomId}/messages/${messageId}`)
   }
 
+  react({ roomId, messageId }: Message, emoji: string): Promise<Message> {
+    return this.call('PUT', `/rooms/${roomId}/messages/${messageId}/reactions/${encodeURIComponent(emoji)}`)
+  }
+
   /** Everything said in a room, as the server has stored it, oldest first. */
   async history(roomId: string): Promise<Message[]> {
     let all: Message[] = []

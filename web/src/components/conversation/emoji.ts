@@ -35,7 +35,11 @@ export function openEmoji(locale: string) {
 
   return {
     group: async (id: number): Promise<Emoji[]> => (await database.getEmojiByGroup(id)).flatMap((each) => toEmoji(each)),
-    search: async (query: string): Promise<Emoji[]> => (await database.getEmojiBySearchQuery(query)).flatMap((each) => toEmoji(each)),
+    /** Those that the word begins before those that only have to do with it. */
+    search: async (query: string): Promise<Emoji[]> => {
+      const begins = (each: Emoji) => Number([each.name, each.shortcode].some((name) => name.toLowerCase().startsWith(query.toLowerCase())))
+      return (await database.getEmojiBySearchQuery(query)).flatMap((each) => toEmoji(each)).sort((a, b) => begins(b) - begins(a))
+    },
     recent: async (limit: number): Promise<Emoji[]> => (await database.getTopFavoriteEmoji(limit)).flatMap((each) => toEmoji(each)),
     /** Remembers that it was used, for `recent`. */
     used: (unicode: string): Promise<void> => database.incrementFavoriteEmojiCount(unicode),

@@ -2,7 +2,7 @@ import { computed, onScopeDispose, ref, shallowRef, watch } from 'vue'
 import { useI18n } from 'vue-i18n'
 import { findTrigger, matchPeople, type Candidate, type Trigger } from '@/components/conversation/completion'
 import type { Suggestion } from '@/components/conversation/CompletionList.vue'
-import type { Emoji, EmojiData } from '@/components/conversation/emoji'
+import type { EmojiData } from '@/components/conversation/emoji'
 
 /** Suggestions for the word before the caret. `wantPeople` is called when the first `@` asks for the members. */
 export function useCompletion(people: () => readonly Candidate[], wantPeople: () => void) {
@@ -22,9 +22,7 @@ export function useCompletion(people: () => readonly Candidate[], wantPeople: ()
     data ??= (await import('@/components/conversation/emoji')).openEmoji(locale.value)
     const found = await data.search(query).catch(() => [])
     if (trigger.value?.query !== query) return
-    const begins = (each: Emoji) => Number(each.shortcode.startsWith(query.toLowerCase()))
     emoji.value = found
-      .toSorted((a, b) => begins(b) - begins(a))
       .slice(0, 7)
       .map((each) => ({ key: each.unicode, insert: each.unicode, label: `:${each.shortcode}:`, detail: '' }))
   }
