@@ -135,7 +135,7 @@ type Sessions interface {
 	PutSession(ctx context.Context, s Session, previous []byte) error
 	Session(ctx context.Context, userID, sessionID string) (Session, error)
 	SessionsOf(ctx context.Context, userID string) ([]Session, error)
-	// DeleteSessions ends sessions; those already gone are no error.
+	// DeleteSessions ends sessions, and the push subscriptions made in them; those already gone are no error.
 	DeleteSessions(ctx context.Context, userID string, sessionIDs ...string) error
 }
 
@@ -169,6 +169,30 @@ type Settings interface {
 	// Server returns what was set, or a zero Server.
 	Server(ctx context.Context) (Server, error)
 	SetServer(ctx context.Context, s Server) error
+}
+
+// PushKey keeps the key pair by which this server is known to push services, for package notify.
+type PushKey interface {
+	// PushKey returns the private key: the 32 bytes of a P-256 scalar. NotFound if none was made.
+	PushKey(ctx context.Context) ([]byte, error)
+	// CreatePushKey stores the first key; ErrExists if there is one.
+	CreatePushKey(ctx context.Context, private []byte) error
+}
+
+// PushSubscriptions keeps where people are reached by Web Push, for package notify. They end with their session
+// (Sessions.DeleteSessions).
+type PushSubscriptions interface {
+	// PutPushSubscription stores s in the place of any with its id, and removes those of the same person in drop. Who else
+	// had a subscription with this id loses it: a browser belongs to who is signed in there.
+	PutPushSubscription(ctx context.Context, s PushSubscription, drop ...string) error
+	// NotePush stores what s says of its last push. Nothing happens if s is gone or was subscribed anew.
+	NotePush(ctx context.Context, s PushSubscription) error
+	// PushSubscriptionsOf returns all subscriptions of a person.
+	PushSubscriptionsOf(ctx context.Context, userID string) ([]PushSubscription, error)
+	// DeletePushSubscriptions removes subscriptions; those already gone are no error.
+	DeletePushSubscriptions(ctx context.Context, userID string, subscriptionIDs ...string) error
+	// AnyPushSubscription tells whether anybody has one.
+	AnyPushSubscription(ctx context.Context) (bool, error)
 }
 
 // Delivery is what a step of a room's log tells its members, in order.

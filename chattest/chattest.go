@@ -24,6 +24,8 @@ type Ports interface {
 	chat.Keys
 	chat.Invites
 	chat.Settings
+	chat.PushKey
+	chat.PushSubscriptions
 }
 
 // Run tests the storage ports that open makes. Each test calls open once for a store of its own, which must be empty and
@@ -75,6 +77,10 @@ func Run(t *testing.T, open func(t *testing.T, now func() time.Time) Ports) {
 		{"Invites", invites},
 		{"Invites/UsedUp", invitesUsedUp},
 		{"Settings", settings},
+		{"PushKey", pushKey},
+		{"PushSubscriptions", pushSubscriptions},
+		{"PushSubscriptions/OnePerson", pushOwner},
+		{"PushSubscriptions/EndWithSessions", pushSessions},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

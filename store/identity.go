@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"parley/chat"
@@ -57,17 +58,23 @@ func (s *Store) SessionsOf(ctx context.Context, userID string) ([]chat.Session, 
 // DeleteSessions implements chat.Sessions.
 func (s *Store) DeleteSessions(ctx context.Context, userID string, sessionIDs ...string) error {
 	for len(sessionIDs) > 0 {
-		n := min(len(sessionIDs), table.MaxOps)
-		ops := make([]table.Op, n)
-		for i, id := range sessionIDs[:n] {
-			ops[i] = del(sessionKey(userID, id))
-		}
-		if err := s.db.Write(ctx, ops...); err != nil {
-			return wrap("end sessions", err)
+		n := min(len(sessionIDs), table.MaxOps/2)
+		if err := s.deleteSessions(ctx, userID, sessionIDs[:n]); err != nil {
+			return err
 		}
 		sessionIDs = sessionIDs[n:]
 	}
 	return nil
+}
+
+func (s *Store) deleteSessions(ctx context.Context, userID string, sessionIDs []string) error {
+	ops := make([]table.Op, len(sessionIDs))
+	for i, id := range sessionIDs {
+		ops[i] = del(sessionKey(userID, id))
+	}
+	return wrap("end sessions", s.withoutPush(ctx, userID, ops, func(p *chat.PushSubscription) bool {
+		return slices.Contains(sessionIDs, p.SessionID)
+	}))
 }
 
 func session(it *table.Item) chat.Session {

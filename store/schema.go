@@ -18,6 +18,7 @@
 //	  user#USER   seen            when they were last connected
 //	  user#USER   session#ID      a sign-in (expires)
 //	  user#USER   invite#HASH     an invitation they made (expires)
+//	  user#USER   push#ID         where a browser of theirs is reached by Web Push
 //	  name#NAME   name            who has a username
 //	  people      NAME            everybody, by username
 //	  people#R    WORD#USER       who has a word in a name, by its first letter R
@@ -28,6 +29,8 @@
 //	  server      settings        the operator's choices
 //	  server      first           marks that the first account was made
 //	  server      key#ID          a signing key
+//	  server      vapid           the key pair that push services know
+//	  push        ID              who has a push subscription
 //	  purge       ROOM            a room whose remains are to be removed
 //
 // Rows that only houses of many processes have, all of which may be lost:

@@ -28,8 +28,10 @@ var (
 	_ chat.Invites  = (*Store)(nil)
 	_ chat.Settings = (*Store)(nil)
 
-	_ chat.Connections = (*Store)(nil)
-	_ chat.Audiences   = (*Store)(nil)
+	_ chat.Connections       = (*Store)(nil)
+	_ chat.Audiences         = (*Store)(nil)
+	_ chat.PushKey           = (*Store)(nil)
+	_ chat.PushSubscriptions = (*Store)(nil)
 )
 
 // New makes a Store over db, which must have been opened with Schemas. A nil now is time.Now.

@@ -1,0 +1,163 @@
+package chattest
+
+import (
+	"bytes"
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"parley/chat"
+)
+
+// NewPushSubscription is a subscription of somebody in a session, at an endpoint of its own.
+func NewPushSubscription(userID, sessionID, id string) chat.PushSubscription {
+	return chat.PushSubscription{SubscriptionID: id, UserID: userID, SessionID: sessionID, Endpoint: "https://push.example.org/" + id,
+		P256dh: append([]byte{4}, bytes.Repeat([]byte{0xff}, 64)...), Auth: bytes.Repeat([]byte{7}, 16), Device: "Firefox (ä)",
+		CreatedAt: NewClock().Now().UnixMilli()}
+}
+
+// subscriptions returns what somebody has, by id.
+func (e *env) subscriptions(userID string) []chat.PushSubscription {
+	e.Helper()
+	all, err := e.PushSubscriptionsOf(e.ctx, userID)
+	e.ok(err)
+	slices.SortFunc(all, func(a, b chat.PushSubscription) int { return strings.Compare(a.SubscriptionID, b.SubscriptionID) })
+	return all
+}
+
+// has ends the test unless somebody has these subscriptions and no others.
+func (e *env) has(userID string, want ...string) {
+	e.Helper()
+	var got []string
+	for _, s := range e.subscriptions(userID) {
+		got = append(got, s.SubscriptionID)
+	}
+	if !slices.Equal(got, want) {
+		e.Fatalf("subscriptions of %s: got %v, want %v", userID, got, want)
+	}
+}
+
+func (e *env) any(want bool) {
+	e.Helper()
+	got, err := e.AnyPushSubscription(e.ctx)
+	e.ok(err)
+	same(e, "any subscription", got, want)
+}
+
+// pushKey: of many who make the first key at once one succeeds, and all see that one.
+func pushKey(e *env) {
+	_, err := e.PushKey(e.ctx)
+	e.code(err, chat.NotFound)
+	var made atomic.Int64
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			switch err := e.CreatePushKey(e.ctx, bytes.Repeat([]byte{byte(i)}, 32)); {
+			case err == nil:
+				made.Add(1)
+			case !errors.Is(err, chat.ErrExists):
+				e.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	same(e, "keys made", made.Load(), 1)
+	first, err := e.PushKey(e.ctx)
+	e.ok(err)
+	same(e, "bytes", len(first), 32)
+	e.is(e.CreatePushKey(e.ctx, make([]byte, 32)), chat.ErrExists)
+	again, err := e.PushKey(e.ctx)
+	e.ok(err)
+	if !bytes.Equal(first, again) {
+		e.Fatal("the key changed")
+	}
+	keys, err := e.Keys(e.ctx)
+	e.ok(err)
+	same(e, "signing keys", len(keys), 0)
+}
+
+func pushSubscriptions(e *env) {
+	e.any(false)
+	a, b := NewPushSubscription("u-ann", "s1", "a"), NewPushSubscription("u-ann", "s2", "b")
+	b.Language, b.Origin, b.LastUsedAt, b.Failure = "de", "https://chat.example.org", 5, "It failed."
+	foreign := NewPushSubscription("u-annika", "s1", "c")
+	for _, s := range []chat.PushSubscription{a, b, foreign} {
+		e.ok(e.PutPushSubscription(e.ctx, s))
+	}
+	e.any(true)
+	if got := e.subscriptions("u-ann"); !reflect.DeepEqual(got, []chat.PushSubscription{a, b}) {
+		e.Fatalf("subscriptions: got %+v", got)
+	}
+	a.Device = "renamed"
+	e.ok(e.PutPushSubscription(e.ctx, a, "b", "a", "never-was", "c"))
+	if got := e.subscriptions("u-ann"); !reflect.DeepEqual(got, []chat.PushSubscription{a}) {
+		e.Fatalf("subscriptions after a replacement: got %+v", got)
+	}
+	e.has("u-annika", "c")
+	a.LastUsedAt, a.Failure = 9, "Refused."
+	e.ok(e.NotePush(e.ctx, a))
+	if got := e.subscriptions("u-ann"); !reflect.DeepEqual(got, []chat.PushSubscription{a}) {
+		e.Fatalf("subscriptions after a push: got %+v", got)
+	}
+	for range 2 {
+		e.ok(e.DeletePushSubscriptions(e.ctx, "u-ann", "a", "c", "never-was"))
+	}
+	e.has("u-ann")
+	e.has("u-annika", "c")
+	e.any(true)
+	e.ok(e.NotePush(e.ctx, a)) // it does not come back
+	e.has("u-ann")
+	e.ok(e.DeletePushSubscriptions(e.ctx, "u-annika", "c"))
+	e.any(false)
+}
+
+// pushOwner: a subscription has one person, the last who put it; what was noted of the one before is not kept.
+func pushOwner(e *env) {
+	ann := NewPushSubscription("u-ann", "s1", "a")
+	e.ok(e.PutPushSubscription(e.ctx, ann))
+	bob := NewPushSubscription("u-bob", "s2", "a")
+	bob.CreatedAt++
+	e.ok(e.PutPushSubscription(e.ctx, bob))
+	e.has("u-ann")
+	e.has("u-bob", "a")
+	e.ok(e.NotePush(e.ctx, ann))
+	e.ok(e.DeletePushSubscriptions(e.ctx, "u-ann", "a"))
+	e.has("u-ann")
+	e.has("u-bob", "a")
+	var all sync.WaitGroup
+	for _, id := range ids("u", 6) {
+		all.Go(func() {
+			if err := e.PutPushSubscription(e.ctx, NewPushSubscription(id, "s", "a")); err != nil {
+				e.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	owners := 0
+	for _, id := range append(ids("u", 6), "u-bob") {
+		owners += len(e.subscriptions(id))
+	}
+	same(e, "people who have one subscription", owners, 1)
+}
+
+// pushSessions: subscriptions end with their session, and only with it.
+func pushSessions(e *env) {
+	for _, id := range []string{"s1", "s2"} {
+		e.ok(e.PutSession(e.ctx, e.session(id, time.Hour), nil))
+	}
+	e.ok(e.PutPushSubscription(e.ctx, NewPushSubscription("u-ann", "s1", "a")))
+	e.ok(e.PutPushSubscription(e.ctx, NewPushSubscription("u-ann", "s2", "b")))
+	e.ok(e.PutPushSubscription(e.ctx, NewPushSubscription("u-bob", "s1", "c")))
+	e.ok(e.DeleteSessions(e.ctx, "u-ann", "s1", "never-was"))
+	e.has("u-ann", "b")
+	e.has("u-bob", "c")
+	_, err := e.Session(e.ctx, "u-ann", "s2")
+	e.ok(err)
+	e.ok(e.DeleteSessions(e.ctx, "u-ann", append(ids("s", 120), "s2")...))
+	e.has("u-ann")
+	e.has("u-bob", "c")
+}
