@@ -235,6 +235,7 @@ const (
 	LimitTyping          Rule = "typing"           // typing, read and presence requests, by user
 	LimitTypingRoom      Rule = "typing-room"      // told by all members of one room together
 	LimitRequests        Rule = "requests"         // any other request, by user
+	LimitPushTest        Rule = "push-test"        // notifications to test oneself, by user
 	LimitRegister        Rule = "register"         // accounts, by address
 	LimitFailuresAddress Rule = "failures-address" // failed log-ins, by address
 	LimitFailuresAccount Rule = "failures-account" // failed log-ins, by account

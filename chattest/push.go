@@ -41,7 +41,7 @@ func (e *env) has(userID string, want ...string) {
 	}
 }
 
-func (e *env) any(want bool) {
+func (e *env) anySubscription(want bool) {
 	e.Helper()
 	got, err := e.AnyPushSubscription(e.ctx)
 	e.ok(err)
@@ -81,14 +81,14 @@ func pushKey(e *env) {
 }
 
 func pushSubscriptions(e *env) {
-	e.any(false)
+	e.anySubscription(false)
 	a, b := NewPushSubscription("u-ann", "s1", "a"), NewPushSubscription("u-ann", "s2", "b")
 	b.Language, b.Origin, b.LastUsedAt, b.Failure = "de", "https://chat.example.org", 5, "It failed."
 	foreign := NewPushSubscription("u-annika", "s1", "c")
 	for _, s := range []chat.PushSubscription{a, b, foreign} {
 		e.ok(e.PutPushSubscription(e.ctx, s))
 	}
-	e.any(true)
+	e.anySubscription(true)
 	if got := e.subscriptions("u-ann"); !reflect.DeepEqual(got, []chat.PushSubscription{a, b}) {
 		e.Fatalf("subscriptions: got %+v", got)
 	}
@@ -108,11 +108,11 @@ func pushSubscriptions(e *env) {
 	}
 	e.has("u-ann")
 	e.has("u-annika", "c")
-	e.any(true)
+	e.anySubscription(true)
 	e.ok(e.NotePush(e.ctx, a)) // it does not come back
 	e.has("u-ann")
 	e.ok(e.DeletePushSubscriptions(e.ctx, "u-annika", "c"))
-	e.any(false)
+	e.anySubscription(false)
 }
 
 // pushOwner: a subscription has one person, the last who put it; what was noted of the one before is not kept.

@@ -28,6 +28,9 @@ type Config struct {
 	Avatars  Avatars
 	Limiter  chat.Limiter
 
+	// Push reaches people who are away; nil is no Web Push.
+	Push Push
+
 	// Socket answers GET /ws; nil where sockets are served elsewhere. It gets the connection as it is.
 	Socket http.Handler
 	// Await serves a person without a socket: it calls look until that finds something, or something that is never stored

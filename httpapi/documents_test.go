@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// routesOfTheContract are those that this server has; what is missing here comes with attachments and Web Push.
+// routesOfTheContract are those that this server has; what is missing here comes with attachments.
 const routesOfTheContract = `
 POST /api/v1/auth/register
 POST /api/v1/auth/confirm
@@ -58,6 +58,11 @@ DELETE /api/v1/rooms/{roomId}/messages/{messageId}/reactions/{emoji}
 PUT /api/v1/rooms/{roomId}/read
 GET /api/v1/unread
 POST /api/v1/sync
+GET /api/v1/push/key
+PUT /api/v1/push/subscriptions
+GET /api/v1/push/subscriptions
+DELETE /api/v1/push/subscriptions
+POST /api/v1/push/test
 GET /api/v1/invites
 POST /api/v1/invites
 GET /api/v1/invites/{token}

@@ -115,6 +115,18 @@ type InvitePreview struct {
 	ExpiresAt  chat.Millis
 }
 
+// Push reaches people who are away; *notify.Notifier implements it. Refusals are *chat.Error. Safe for concurrent use.
+type Push interface {
+	// PublicKey is the server's VAPID key in base64url.
+	PublicKey() string
+	// Subscribe checks and keeps where a browser is reached.
+	Subscribe(ctx context.Context, n chat.NewPushSubscription) (chat.PushSubscription, error)
+	Subscriptions(ctx context.Context, userID string) ([]chat.PushSubscription, error)
+	Unsubscribe(ctx context.Context, userID, endpoint string) error
+	// Test pushes to all devices of a person and tells how that ended.
+	Test(ctx context.Context, userID string) ([]chat.PushResult, error)
+}
+
 // Avatars keeps people's pictures; *files.Avatars implements it. Refusals are *chat.Error. Safe for concurrent use.
 type Avatars interface {
 	// MaxBytes is the largest upload that Put takes.

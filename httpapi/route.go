@@ -56,6 +56,7 @@ func config(version string) huma.Config {
 				{Name: "people", Description: "Others."},
 				{Name: "rooms", Description: "Rooms and who is in them."},
 				{Name: "messages", Description: "Messages, history and what is unread."},
+				{Name: "push", Description: "Being told while one is away, by Web Push."},
 				{Name: "invites", Description: "Invitations to the server and to rooms."},
 				{Name: "server", Description: "The server itself, and the way to its socket."},
 			},

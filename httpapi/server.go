@@ -10,11 +10,17 @@ import (
 
 // Server is what anybody may know of a server.
 type Server struct {
-	Name          string `json:"name" example:"Garden club"`
-	Registration  string `json:"registration" doc:"Who may make an account: anybody, who has an invitation, or nobody." enum:"open,invite,closed"`
-	SetupRequired bool   `json:"setupRequired" doc:"Nobody is registered: the first to do so becomes the administrator."`
-	Version       string `json:"version" example:"1.0.0"`
-	Limits        Limits `json:"limits"`
+	Name          string   `json:"name" example:"Garden club"`
+	Registration  string   `json:"registration" doc:"Who may make an account: anybody, who has an invitation, or nobody." enum:"open,invite,closed"`
+	SetupRequired bool     `json:"setupRequired" doc:"Nobody is registered: the first to do so becomes the administrator."`
+	Version       string   `json:"version" example:"1.0.0"`
+	Limits        Limits   `json:"limits"`
+	Features      Features `json:"features"`
+}
+
+// Features are what not every server has.
+type Features struct {
+	Push bool `json:"push" doc:"People who are away are told by Web Push."`
 }
 
 // Limits are those that a client may want to know before it asks.
@@ -41,7 +47,8 @@ func (a *api) getServer(ctx context.Context, _ *none) (*out[Server], error) {
 	s, err := a.Identity.ServerInfo(ctx)
 	return &out[Server]{Server{
 		Name: s.Name, Registration: s.Registration, SetupRequired: s.Empty, Version: a.Version,
-		Limits: Limits{MessageBytes: chat.MaxContent, AvatarBytes: a.Avatars.MaxBytes(), DirectMembers: chat.MaxDirect},
+		Limits:   Limits{MessageBytes: chat.MaxContent, AvatarBytes: a.Avatars.MaxBytes(), DirectMembers: chat.MaxDirect},
+		Features: Features{Push: a.Push != nil},
 	}}, err
 }
 
@@ -79,5 +86,6 @@ func (a *api) routes() {
 	a.roomRoutes()
 	a.messageRoutes()
 	a.inviteRoutes()
+	a.pushRoutes()
 	a.serverRoutes()
 }

@@ -25,6 +25,7 @@ func Defaults() map[chat.Rule]Rate {
 		chat.LimitTyping:          {40, 10 * time.Second},
 		chat.LimitTypingRoom:      {40, 2 * time.Second},
 		chat.LimitRequests:        {200, 10 * time.Second},
+		chat.LimitPushTest:        {5, time.Minute},
 		chat.LimitRegister:        {30, time.Hour},
 		chat.LimitFailuresAddress: {30, 15 * time.Minute},
 		chat.LimitFailuresAccount: {10, 15 * time.Minute},

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"parley/identity"
+	"parley/notify"
 	"parley/wiring/server"
 )
 
@@ -29,6 +30,8 @@ type serveCmd struct {
 	ACME           string        `name:"acme" help:"Name of this server, to get a certificate for by ACME from Let's Encrypt, whose terms are accepted thereby." env:"PARLEY_ACME" placeholder:"DOMAIN"`
 	ACMEEmail      string        `name:"acme-email" help:"Where the authority may write to." env:"PARLEY_ACME_EMAIL" placeholder:"ADDRESS"`
 	ACMEListen     string        `name:"acme-listen" help:"Address for the authority's challenges, which come to port 80." env:"PARLEY_ACME_LISTEN" default:":80" placeholder:"HOST:PORT"`
+	VAPIDSubject   string        `name:"vapid-subject" help:"How push services reach the operator: mailto:ADDRESS or an https URL; without it, the public URL." env:"PARLEY_VAPID_SUBJECT" placeholder:"URL"`
+	PushPrivate    bool          `name:"push-allow-private" help:"Push to this very machine too, without TLS. For tests." env:"PARLEY_PUSH_ALLOW_PRIVATE"`
 	DrainFor       time.Duration `help:"How long open requests and sockets may take to end when the server is stopped." env:"PARLEY_DRAIN_FOR" default:"10s"`
 }
 
@@ -68,13 +71,18 @@ func (c *serveCmd) config() (server.Config, error) {
 	version, _ := versionInfo()
 	cfg := server.Config{
 		Data: c.Data, Listen: c.Listen, Registration: identity.Mode(c.Registration), LimitsOff: c.Limits == "off",
-		DrainFor: c.DrainFor, Version: version,
+		DrainFor: c.DrainFor, Version: version, VAPIDSubject: c.VAPIDSubject, PushPrivate: c.PushPrivate,
 	}
 	if _, port, err := net.SplitHostPort(c.Listen); err != nil || port == "" {
 		return cfg, usagef("--listen: %q is not HOST:PORT", c.Listen)
 	}
 	if c.Data == "" {
 		return cfg, usagef("--data: name a folder")
+	}
+	if c.VAPIDSubject != "" {
+		if err := notify.CheckSubject(c.VAPIDSubject); err != nil {
+			return cfg, usageError{fmt.Errorf("--vapid-subject: %w", err)}
+		}
 	}
 	if c.DrainFor <= 0 {
 		return cfg, usagef("--drain-for: %s is no time to drain in", c.DrainFor)

@@ -30,6 +30,7 @@ import (
 	"parley/identity"
 	"parley/limit"
 	"parley/names"
+	"parley/notify"
 	"parley/store"
 	"parley/store/pebble"
 	"parley/store/table"
@@ -49,6 +50,8 @@ type Config struct {
 	Limits         limit.Config   // default limit.Defaults
 	LimitsOff      bool           // lifts the limits of sockets as well
 	Sockets        gateway.Limits // default as package gateway says
+	VAPIDSubject   string         // a mailto: or https: URL that push services are told; default the public URL
+	PushPrivate    bool           // push to endpoints on this machine too: for tests
 	AvatarBytes    int64          // largest picture, default 5 MiB
 	DrainFor       time.Duration  // for requests and sockets to end when Run ends, default 10 s
 
@@ -70,6 +73,7 @@ type Server struct {
 	accounts *identity.Local
 	service  *chat.Service
 	gateway  *gateway.Gateway
+	notifier *notify.Notifier
 	http     *http.Server
 
 	keyPair    *keyPair     // nil without certificate files
@@ -111,6 +115,13 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the socket gateway: %w", err)
 	}
+	s.notifier, err = notify.New(ctx, notify.Config{
+		Key: s.store, Subscriptions: s.store, Subject: s.cfg.VAPIDSubject, PublicURL: s.publicURL(), AllowPrivate: s.cfg.PushPrivate,
+		Now: s.cfg.Now, Logger: s.cfg.Logger,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open the notifier: %w", err)
+	}
 	app, err := web.Files()
 	if err != nil && !errors.Is(err, web.ErrNotBuilt) {
 		return nil, err
@@ -118,9 +129,9 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err != nil && s.serves() {
 		s.cfg.Logger.WarnContext(ctx, "serving the API only", "reason", err)
 	}
-	registry, metricsHandler := metrics(s.gateway)
+	registry, metricsHandler := metrics(s.gateway, s.notifier)
 	handler, err := httpapi.New(httpapi.Config{
-		Service: s.service, Identity: who, Avatars: files.NewAvatars(s.bucket, s.cfg.AvatarBytes), Limiter: limiter,
+		Service: s.service, Identity: who, Avatars: files.NewAvatars(s.bucket, s.cfg.AvatarBytes), Push: s.notifier, Limiter: limiter,
 		Socket: s.gateway, Await: s.await, Web: app, Ready: s.ready, Metrics: metricsHandler, Registerer: registry,
 		PublicURL: s.cfg.PublicURL, TrustedProxies: s.cfg.TrustedProxies, Version: s.cfg.Version, Logger: s.cfg.Logger,
 	})
@@ -206,6 +217,14 @@ func (s *Server) listen(ctx context.Context) (err error) {
 		return fmt.Errorf("listen: %w", err)
 	}
 	return nil
+}
+
+// publicURL is where people reach the server, as far as that is known.
+func (s *Server) publicURL() *url.URL {
+	if s.cfg.PublicURL == nil && s.cfg.TLS.Domain != "" {
+		return &url.URL{Scheme: "https", Host: s.cfg.TLS.Domain}
+	}
+	return s.cfg.PublicURL
 }
 
 func origins(public *url.URL) []string {
@@ -308,6 +327,9 @@ func (s *Server) drain(ctx context.Context, operation *http.Server) {
 // Close closes the data. Run does it itself.
 func (s *Server) Close() error {
 	var err error
+	if s.notifier != nil {
+		s.notifier.Close()
+	}
 	for _, l := range []net.Listener{s.listener, s.challenges} {
 		if l == nil {
 			continue
