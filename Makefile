@@ -19,10 +19,10 @@ tool      := go tool -modfile=internal/tools/go.mod
 gotestsum := $(tool) gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg
 web_src   := $(shell find web -path web/node_modules -prune -o -path web/dist -prune -o -type f -not -name '*.go' -not -path 'web/test-results/*' -print 2>/dev/null)
 
-.PHONY: help run build web test check race fuzz soak bench e2e test-go test-web lint lint-go lint-web chromium java clean
+.PHONY: help run build web test check race fuzz soak bench e2e terraform test-go test-web lint lint-go lint-web chromium java clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## build Parley and serve it on LISTEN (127.0.0.1:8080) with the data in DATA (./data)
 	bin/parley serve --listen $(LISTEN) --data $(DATA)
@@ -49,6 +49,9 @@ bench: build ## the Go benchmarks of PKG (./...), then a short load of a fresh s
 
 e2e: build chromium | $(RESULTS) ## browser tests: two people, phone and desktop, network loss, kill -9
 	cd web && PLAYWRIGHT_JSON_OUTPUT_FILE=$(abspath $(RESULTS))/playwright.json PARLEY_BIN=$(abspath bin/parley) npm run --silent e2e
+
+terraform: | $(RESULTS) ## check deploy/terraform with OpenTofu: format, validity, tests
+	deploy/terraform/check.sh $(abspath $(RESULTS))/terraform.txt
 
 build: web/dist/index.html ## bin/parley with the web app inside
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION) -X main.revision=$(COMMIT)' -o bin/parley ./cmd/parley
