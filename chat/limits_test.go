@@ -67,7 +67,7 @@ func TestBadInput(t *testing.T) {
 		{"reply to nothing", "replyTo", reply("01ARZ3NDEKTSV4RRFFQ69G5FAV"), inv},
 		{"reply into another room", "replyTo", reply(elsewhere.MessageID), inv},
 		{"reply to a deleted message", "replyTo", reply(gone.MessageID), inv},
-		{"attachment", "attachments", send(func(m *chat.NewMessage) { m.Attachments = make([]chat.Attachment, 1) }), inv},
+		{"attachment", "attachments", send(func(m *chat.NewMessage) { m.Attachments = make([]chat.FileRef, 1) }), inv},
 		{"no room", "roomId", inRoom(""), inv},
 		{"long room id", "roomId", inRoom(strings.Repeat("r", 65)), inv},
 		{"room id with a separator", "roomId", inRoom("room#x"), inv},

@@ -34,29 +34,26 @@ type Message struct {
 	Ordinal int64 `json:"-"`
 }
 
-// Attachment is a file that travels with a message.
-type Attachment struct {
-	FileID      string `json:"fileId"`
-	Filename    string `json:"filename"`
-	ContentType string `json:"contentType"`
-	Size        int64  `json:"size"`
-}
-
 // ParseContent trims and checks the text of a message: line ends become "\n", outer white space goes, and control
 // characters other than line feed and tab are refused (they would only serve to deceive, and grow sixfold in JSON).
-func ParseContent(s string) (string, error) {
+func ParseContent(s string) (string, error) { return parseContent(s, false) }
+
+// parseContent is ParseContent that takes a text of nothing where empty says so: what has attachments needs no words.
+func parseContent(s string, empty bool) (string, error) {
 	if strings.IndexByte(s, '\r') >= 0 {
 		s = strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
 	}
 	s = strings.TrimSpace(s)
-	if s == "" {
-		return "", invalid("content", "A message needs a text.")
+	if s == "" && !empty {
+		return "", noContent()
 	}
 	if len(s) > MaxContent {
 		return "", &Error{Code: TooLarge, Field: "content", Message: "A message has at most 8192 bytes."}
 	}
 	return s, checkText("content", s)
 }
+
+func noContent() error { return invalid("content", "A message needs a text.") }
 
 // checkText refuses invalid UTF-8 and control characters.
 func checkText(field, s string) error {

@@ -50,6 +50,11 @@ type Commit struct {
 	Marks map[string]Marker
 	// OldNameKey is the room's NameKey before, when the step changes it.
 	OldNameKey string
+	// Attach are the files that New take along, as they were read: ready. They are attached with it, or the error is a
+	// *ClaimError. At most MaxCommitAttachments.
+	Attach []Upload
+	// Drop are files that Changed have no more: their records go, and their contents are due now.
+	Drop []Upload
 	// Gone ends the room: it is found no more, and its log and members are removed soon after (Log.Purge).
 	Gone bool
 }
@@ -59,7 +64,7 @@ const MaxCommitMessages = 24
 
 // Log keeps rooms, their members and their logs.
 type Log interface {
-	// Commit does the whole step durably, or nothing. ErrMoved, *DuplicateError.
+	// Commit does the whole step durably, or nothing. ErrMoved, *DuplicateError, *ClaimError, in this order if several hold.
 	Commit(ctx context.Context, c Commit) error
 	// Duplicate returns the message that Sent made in a room, or NotFound.
 	Duplicate(ctx context.Context, roomID string, s Sent) (Message, error)
@@ -68,7 +73,7 @@ type Log interface {
 	Messages(ctx context.Context, roomID string, from, to int64, limit int, reverse bool) ([]Message, error)
 	// Changes returns changes with from ≤ Seq ≤ to, ascending, at most limit (≤ 1000).
 	Changes(ctx context.Context, roomID string, from, to int64, limit int) ([]Change, error)
-	// Purge removes what is left of rooms that are gone. It may be repeated, and by several processes.
+	// Purge removes what is left of rooms that are gone; the contents of their files are due then. It may be repeated, and by several processes.
 	Purge(ctx context.Context) error
 	// MessagesOf returns messages of one person over all rooms, newest first, and a cursor for more (empty at the end).
 	MessagesOf(ctx context.Context, userID, cursor string, limit int) ([]Message, string, error)
@@ -154,6 +159,12 @@ type Keys interface {
 	AddKey(ctx context.Context, k SigningKey, drop ...string) error
 }
 
+// Secrets keeps what a server made up for itself once, such as the key of its links.
+type Secrets interface {
+	// Secret returns the secret of a name: fresh, which is stored, if there is none yet.
+	Secret(ctx context.Context, name string, fresh []byte) ([]byte, error)
+}
+
 // Invites keeps invitations, for package identity.
 type Invites interface {
 	CreateInvite(ctx context.Context, i Invite) error
@@ -234,6 +245,7 @@ const (
 	LimitSend            Rule = "send"             // messages and changes, by user
 	LimitTyping          Rule = "typing"           // typing, read and presence requests, by user
 	LimitTypingRoom      Rule = "typing-room"      // told by all members of one room together
+	LimitUpload          Rule = "upload"           // announced files, by user
 	LimitRequests        Rule = "requests"         // any other request, by user
 	LimitPushTest        Rule = "push-test"        // notifications to test oneself, by user
 	LimitRegister        Rule = "register"         // accounts, by address

@@ -3,6 +3,7 @@ package chat
 import "context"
 
 // Submit sends a message without waiting: messages submitted one after another for a room take numbers in that order.
+// A message with a file that was not examined yet waits for that, and others may overtake it.
 // done is called exactly once, from another goroutine or before Submit returns, when the message is durable or refused;
 // it must not block. If origin is set, its connection is told by the Deliverer with an acknowledgement, in log order,
 // before done. A repeat of an earlier message does not reach the Deliverer: done gets the first result, and the edge
@@ -13,7 +14,12 @@ func (s *Service) Submit(ctx context.Context, by string, m NewMessage, origin Or
 		done(Message{}, false, err)
 		return
 	}
-	s.enqueue(m.RoomID, &step{by: by, origin: origin, msg: msg, done: done})
+	st := &step{by: by, origin: origin, msg: msg, done: done}
+	if len(m.Attachments) > 0 {
+		s.enqueueFiles(ctx, m, st)
+		return
+	}
+	s.enqueue(m.RoomID, st)
 }
 
 func (s *Service) newMessage(ctx context.Context, by string, m NewMessage) (*Message, error) {
@@ -23,7 +29,10 @@ func (s *Service) newMessage(ctx context.Context, by string, m NewMessage) (*Mes
 	if err := checkClientMessageID(m.ClientMessageID); err != nil {
 		return nil, err
 	}
-	content, err := ParseContent(m.Content)
+	if err := s.checkRefs(m.Attachments); err != nil {
+		return nil, err
+	}
+	content, err := parseContent(m.Content, len(m.Attachments) > 0)
 	if err != nil {
 		return nil, err
 	}
@@ -31,9 +40,6 @@ func (s *Service) newMessage(ctx context.Context, by string, m NewMessage) (*Mes
 		if _, ok := messageSeq(m.ReplyTo); !ok {
 			return nil, invalid("replyTo", "The message to reply to is not in this room.")
 		}
-	}
-	if len(m.Attachments) > 0 {
-		return nil, invalid("attachments", "This server does not take attachments.")
 	}
 	if err := s.allow(ctx, LimitSend, by); err != nil {
 		return nil, err
@@ -59,7 +65,7 @@ func (s *Service) Send(ctx context.Context, by string, m NewMessage) (Message, e
 
 // Edit replaces the text of one's own message.
 func (s *Service) Edit(ctx context.Context, by, roomID, messageID, content string) (Message, error) {
-	content, err := ParseContent(content)
+	content, err := parseContent(content, true)
 	if err != nil {
 		return Message{}, err
 	}
@@ -69,6 +75,8 @@ func (s *Service) Edit(ctx context.Context, by, roomID, messageID, content strin
 			return false, Errorf(Forbidden, "Only the author can edit a message.")
 		case m.DeletedAt != 0:
 			return false, wasDeleted()
+		case content == "" && len(m.Attachments) == 0:
+			return false, noContent()
 		case m.Content == content:
 			return false, nil
 		}
@@ -117,6 +125,7 @@ func (s *Service) changeMessage(ctx context.Context, by, roomID, messageID strin
 		if err != nil {
 			return c, err
 		}
+		before := m
 		changed, err := edit(a, &m)
 		if out = m; err != nil || !changed {
 			return c, err
@@ -125,7 +134,7 @@ func (s *Service) changeMessage(ctx context.Context, by, roomID, messageID strin
 		change := &c.Changes[0]
 		change.Room, change.MessageSeq = nil, m.Seq
 		m.UpdatedSeq = change.Seq
-		c.Changed, out = []Message{m}, m
+		c.Changed, c.Drop, out = []Message{m}, dropped(&before, &m), m
 		return c, nil
 	})
 	if err != nil {

@@ -28,6 +28,8 @@ type step struct {
 	msg  *Message // a new message without its number, or
 	plan func(ctx context.Context, v *view) (Commit, error)
 
+	files []string // that msg takes along
+
 	// done is called once; repeat tells that the message was there before.
 	done func(m Message, repeat bool, err error)
 
@@ -188,8 +190,11 @@ func (q *sequencer) retire() {
 
 // messageRun is how many steps from the first on can share a commit: new messages with different keys.
 func messageRun(steps []*step) int {
-	n := 1
+	n, files := 1, len(steps[0].files)
 	for n < len(steps) && n < MaxCommitMessages && steps[n].msg != nil {
+		if files += len(steps[n].files); files > MaxCommitAttachments {
+			return n
+		}
 		for _, st := range steps[:n] {
 			if st.msg.UserID == steps[n].msg.UserID && st.msg.ClientMessageID == steps[n].msg.ClientMessageID {
 				return n
@@ -233,6 +238,7 @@ func (q *sequencer) run(steps []*step) {
 		err = q.s.log.Commit(ctx, c)
 		q.s.admission.answered(together, began, q.s.elapsed())
 		duplicate, isDuplicate := errors.AsType[*DuplicateError](err)
+		_, isClaim := errors.AsType[*ClaimError](err)
 		switch {
 		case err == nil:
 			q.committed(ctx, &c, steps, since)
@@ -243,6 +249,7 @@ func (q *sequencer) run(steps []*step) {
 			}
 		case errors.Is(err, ErrMoved):
 			q.known = false
+		case isClaim: // the next plan finds out why
 		default: // it may or may not have been stored: what is known of the room is unsure
 			q.known = false
 			q.refuseAll(steps, err)
@@ -309,6 +316,9 @@ func (q *sequencer) planMessages(ctx context.Context, steps []*step) (Commit, []
 	at := q.s.now().UnixMilli()
 	for _, st := range steps {
 		from, err := q.author(ctx, st)
+		if err == nil && len(st.files) > 0 {
+			err = q.attach(ctx, st, &c)
+		}
 		if err != nil {
 			q.refuseMessage(ctx, st, err)
 			continue
@@ -377,6 +387,9 @@ func (q *sequencer) committed(ctx context.Context, c *Commit, steps []*step, sin
 	}
 	for i := range c.Leave {
 		delete(q.members, c.Leave[i].UserID)
+	}
+	if len(c.Drop) > 0 {
+		q.s.wakeSweep()
 	}
 	q.s.deliverer.Deliver(ctx, Delivery{RoomID: q.roomID, Events: commitEvents(c, steps), Since: since})
 	for i := range c.New {

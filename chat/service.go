@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Config is what a Service is made of. All fields but Logger and Now are required.
+// Config is what a Service is made of. All fields but Files, Logger and Now are required.
 type Config struct {
 	Log       Log
 	Rooms     Rooms
@@ -20,17 +20,18 @@ type Config struct {
 	// Shared says that other processes write to the same rooms: a room is read anew when somebody writes to it after a
 	// pause, and what another process needs to tell of a step is stored with it.
 	Shared bool
+	Files  Files            // zero: no attachments
 	Now    func() time.Time // default time.Now
 	Logger *slog.Logger     // default slog.Default
 }
 
 // NewMessage is a message to send.
 type NewMessage struct {
-	RoomID          string       `json:"roomId"`
-	Content         string       `json:"content"`
-	ClientMessageID string       `json:"clientMessageId"`
-	ReplyTo         string       `json:"replyTo,omitempty"`
-	Attachments     []Attachment `json:"attachments,omitempty"`
+	RoomID          string    `json:"roomId"`
+	Content         string    `json:"content"` // may be empty with attachments
+	ClientMessageID string    `json:"clientMessageId"`
+	ReplyTo         string    `json:"replyTo,omitempty"`
+	Attachments     []FileRef `json:"attachments,omitempty"`
 }
 
 // PageQuery asks for messages: those before, after or around a log number, or the newest. At most one bound may be set.
@@ -127,6 +128,8 @@ type Service struct {
 	shared    bool
 	now       func() time.Time
 	logger    *slog.Logger
+	files     Files
+	sweep     chan struct{} // something is due; holds one
 
 	seqMu      sync.Mutex // guards sequencers; held for a look-up only
 	sequencers map[string]*sequencer
@@ -147,17 +150,18 @@ func New(c Config) *Service {
 	}
 	return &Service{
 		log: c.Log, rooms: c.Rooms, markers: c.Markers, users: c.Users, seen: c.Seen, deliverer: c.Deliverer, limiter: c.Limiter,
-		names: c.Names, shared: c.Shared, now: c.Now, logger: c.Logger,
+		names: c.Names, shared: c.Shared, now: c.Now, logger: c.Logger, files: c.Files, sweep: make(chan struct{}, 1),
 		sequencers: make(map[string]*sequencer), began: c.Now(),
 		presence: presence{pending: make(map[string]pendingPresence), announced: make(map[string]bool)},
 	}
 }
 
-// Run keeps presence and removes what is left of rooms that are gone, until ctx ends; then it waits for the steps that
+// Run keeps presence and removes what is left of rooms and files that are gone, until ctx ends; then it waits for the steps that
 // are under way and notes when the people still connected were last seen.
 func (s *Service) Run(ctx context.Context) error {
 	var tasks sync.WaitGroup
 	tasks.Go(func() { s.runPurge(ctx) })
+	tasks.Go(func() { s.runSweep(ctx) })
 	s.runPresence(ctx)
 	tasks.Wait()
 	s.draining.Wait()
@@ -172,6 +176,7 @@ func (s *Service) runPurge(ctx context.Context) {
 		if err := s.log.Purge(ctx); err != nil && ctx.Err() == nil {
 			s.logger.Error("could not remove deleted rooms; trying again later", "error", err)
 		}
+		s.wakeSweep() // their files are due
 		select {
 		case <-ctx.Done():
 			return

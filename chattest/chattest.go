@@ -26,6 +26,8 @@ type Ports interface {
 	chat.Settings
 	chat.PushKey
 	chat.PushSubscriptions
+	chat.Uploads
+	chat.Secrets
 }
 
 // Run tests the storage ports that open makes. Each test calls open once for a store of its own, which must be empty and
@@ -81,6 +83,14 @@ func Run(t *testing.T, open func(t *testing.T, now func() time.Time) Ports) {
 		{"PushSubscriptions", pushSubscriptions},
 		{"PushSubscriptions/OnePerson", pushOwner},
 		{"PushSubscriptions/EndWithSessions", pushSessions},
+		{"Secrets", secrets},
+		{"Uploads/RoundTrip", uploads},
+		{"Uploads/Attach", uploadsAttach},
+		{"Uploads/OneClaim", uploadsOneClaim},
+		{"Uploads/LargestCommit", uploadsLargest},
+		{"Uploads/Quota", uploadsQuota},
+		{"Uploads/Due", uploadsDue},
+		{"Uploads/RoomGone", uploadsRoomGone},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -84,7 +84,7 @@ func logRoundTrip(e *env) {
 	c := s.Say(Said{"u-ann", "first", "full"}, Said{"u-bob", "a \"quoted\" id ü", "line\nline\t\u2028 \U0001f980 <b>&"})
 	m := &c.New[0]
 	m.EditedAt, m.ReplyTo, m.ThreadID = 5, "01ARZ3NDEKTSV4RRFFQ69G5FAV", "01ARZ3NDEKTSV4RRFFQ69G5FAW"
-	m.Attachments = []chat.Attachment{{FileID: "f1", Filename: "a\"b.png", ContentType: "image/png", Size: 1 << 40}}
+	m.Attachments = []chat.Attachment{{FileID: "f1", Filename: "a\"b.png", ContentType: "image/png", Size: 1 << 40, Width: 640, Height: 480, Thumbnail: true}}
 	m.Reactions = map[string][]string{"👍": {"u-bob", "u-ann"}, "🎉": {"u-ann"}}
 	m.Mentions = []string{"u-bob", "u-cid"}
 	e.commit(c)

@@ -156,10 +156,10 @@ func (c *Client) Send(ctx context.Context, n chat.NewMessage) (m chat.Message, e
 // newMessage is the body of a message to a room that stands in the path.
 func newMessage(n chat.NewMessage) any {
 	return struct {
-		Content         string            `json:"content"`
-		ClientMessageID string            `json:"clientMessageId"`
-		ReplyTo         string            `json:"replyTo,omitempty"`
-		Attachments     []chat.Attachment `json:"attachments,omitempty"`
+		Content         string         `json:"content"`
+		ClientMessageID string         `json:"clientMessageId"`
+		ReplyTo         string         `json:"replyTo,omitempty"`
+		Attachments     []chat.FileRef `json:"attachments,omitempty"`
 	}{n.Content, n.ClientMessageID, n.ReplyTo, n.Attachments}
 }
 

@@ -27,6 +27,7 @@ type Config struct {
 	Identity Identity
 	Avatars  Avatars
 	Limiter  chat.Limiter
+	Files    Files // required if the service takes attachments
 
 	// Push reaches people who are away; nil is no Web Push.
 	Push Push
@@ -71,6 +72,9 @@ type api struct {
 func New(c Config) (http.Handler, error) {
 	if c.Service == nil || c.Identity == nil || c.Avatars == nil || c.Limiter == nil {
 		return nil, errors.New("the HTTP API needs a service, an identity, avatars and a limiter")
+	}
+	if c.Service.FilesOn() && c.Files == nil {
+		return nil, errors.New("the HTTP API needs files, which the service has")
 	}
 	a := &api{Config: c, log: c.Logger, origins: http.NewCrossOriginProtection()}
 	if a.log == nil {
@@ -119,6 +123,7 @@ func (a *api) operations(mux *http.ServeMux) {
 	}
 	mux.HandleFunc("GET /.well-known/jwks.json", a.keySet)
 	mux.HandleFunc("GET /files/avatars/{name}", a.avatar)
+	a.linkRoutes(mux)
 	a.docs.register(mux)
 	mux.Handle("/", a.app)
 }

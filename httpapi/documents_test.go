@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// routesOfTheContract are those that this server has; what is missing here comes with attachments.
+// routesOfTheContract are those that this server has.
 const routesOfTheContract = `
 POST /api/v1/auth/register
 POST /api/v1/auth/confirm
@@ -63,6 +63,12 @@ PUT /api/v1/push/subscriptions
 GET /api/v1/push/subscriptions
 DELETE /api/v1/push/subscriptions
 POST /api/v1/push/test
+POST /api/v1/uploads
+POST /api/v1/uploads/{fileId}/done
+DELETE /api/v1/uploads/{fileId}
+GET /api/v1/files/{fileId}
+PUT /files/uploads/{fileId}
+GET /files/content/{fileId}
 GET /api/v1/invites
 POST /api/v1/invites
 GET /api/v1/invites/{token}

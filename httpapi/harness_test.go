@@ -11,10 +11,12 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
 
+	"gocloud.dev/blob"
 	"gocloud.dev/blob/memblob"
 
 	"parley/chat"
@@ -130,9 +132,14 @@ type server struct {
 	handler http.Handler
 	service *chat.Service
 	store   *store.Store
+	bucket  *blob.Bucket
+	files   *files.Attachments
+	ahead   atomic.Int64 // nanoseconds that the clock of links is ahead
 	log     *buffer
 	docs    *contract // every answer of the API is held against it
 }
+
+const fileBytes = 1 << 20 // of the largest attachment
 
 const password = "violet-otter-climbs-42-stairs"
 
@@ -143,15 +150,17 @@ func newServer(t testing.TB, change ...func(*httpapi.Config)) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{t: t, log: &buffer{}, store: store.New(db, time.Now)}
+	bucket := memblob.OpenBucket(nil)
+	s := &server{t: t, log: &buffer{}, store: store.New(db, time.Now), bucket: bucket}
+	s.files = files.NewAttachments(files.AttachmentConfig{Bucket: bucket, Key: []byte("key"), Now: func() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) }})
 	ctx, cancel := context.WithCancel(context.Background())
 	limiter := limit.New(limit.Config{Off: true})
 	logger := slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	s.service = chat.New(chat.Config{Log: s.store, Rooms: s.store, Markers: s.store, Users: s.store, Seen: s.store,
-		Deliverer: nobody{}, Limiter: limiter, Names: names.Precis{}, Logger: logger})
+		Deliverer: nobody{}, Limiter: limiter, Names: names.Precis{}, Logger: logger,
+		Files: chat.Files{Uploads: s.store, Contents: s.files, MaxBytes: fileBytes, Quota: 4 * fileBytes}})
 	done := make(chan error, 1)
 	go func() { done <- s.service.Run(ctx) }()
-	bucket := memblob.OpenBucket(nil)
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
@@ -167,7 +176,7 @@ func newServer(t testing.TB, change ...func(*httpapi.Config)) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := httpapi.Config{Service: s.service, Identity: local{people}, Avatars: files.NewAvatars(bucket, 1<<20), Limiter: limiter,
+	c := httpapi.Config{Service: s.service, Identity: local{people}, Avatars: files.NewAvatars(bucket, 1<<20), Files: s.files, Limiter: limiter,
 		Version: "test", Logger: logger, Web: fstest.MapFS{
 			"index.html":         {Data: []byte("<!doctype html><title>app</title>")},
 			"assets/app-1234.js": {Data: []byte("console.log(1) // a long enough script")},

@@ -20,10 +20,10 @@ type Messages struct {
 
 // MessageBody is a message to send.
 type MessageBody struct {
-	Content         string            `json:"content" doc:"The text, in Markdown." example:"The peas are up!"`
-	ClientMessageID string            `json:"clientMessageId" doc:"Chosen by the client, once for each message: sending again with the same one gives the first result." example:"0f8fad5b-d9cb-469f-a165-70867728950e"`
-	ReplyTo         string            `json:"replyTo,omitempty" doc:"The messageId of a message in the same room." example:"01JZ5Y3V7N8Q2R4S6T8V0W2X4Y"`
-	Attachments     []chat.Attachment `json:"attachments,omitempty"`
+	Content         string         `json:"content" doc:"The text, in Markdown; may be empty with attachments." example:"The peas are up!"`
+	ClientMessageID string         `json:"clientMessageId" doc:"Chosen by the client, once for each message: sending again with the same one gives the first result." example:"0f8fad5b-d9cb-469f-a165-70867728950e"`
+	ReplyTo         string         `json:"replyTo,omitempty" doc:"The messageId of a message in the same room." example:"01JZ5Y3V7N8Q2R4S6T8V0W2X4Y"`
+	Attachments     []chat.FileRef `json:"attachments,omitempty" doc:"Files that were uploaded for this room, at most 10."`
 }
 
 // ContentBody is the new text of a message.

@@ -69,6 +69,8 @@ func finish(o *huma.OpenAPI) {
 	tidy(schemas)
 	direct := o.Paths[prefix+"/direct"].Post
 	direct.Responses["201"] = &huma.Response{Description: "Created", Content: direct.Responses["200"].Content}
+	file := o.Paths[prefix+"/files/{fileId}"].Get
+	file.Responses["302"] = &huma.Response{Description: "Found", Headers: file.Responses["200"].Headers, Content: file.Responses["200"].Content}
 	o.Tags = append(o.Tags, &huma.Tag{Name: "operations", Description: "Running the server, and documents."})
 	for _, op := range plainOperations() {
 		o.AddOperation(op)
@@ -121,7 +123,21 @@ func plainOperations() []*huma.Operation {
 	socket := op("openSocket", "/ws", "The socket; /asyncapi.json describes it", "", http.StatusSwitchingProtocols, http.StatusUnauthorized)
 	socket.Parameters = []*huma.Param{{Name: "ticket", In: "query", Description: "From POST /ws-tickets; programs can send their access token instead.",
 		Schema: &huma.Schema{Type: huma.TypeString}}}
+	content := op("getContent", getPath+"{fileId}", "A file, by a link of GET /files/{fileId}", "*/*", http.StatusOK, http.StatusPartialContent,
+		http.StatusNotModified, http.StatusForbidden, http.StatusNotFound, http.StatusRequestedRangeNotSatisfiable)
+	put := op("putContent", putPath+"{fileId}", "Send a file, by the link of POST /uploads", "", http.StatusNoContent, http.StatusBadRequest,
+		http.StatusForbidden, http.StatusNotFound, http.StatusConflict)
+	put.Method = http.MethodPut
+	for _, o := range []*huma.Operation{content, put} {
+		o.Tags = []string{"files"}
+		o.Parameters = []*huma.Param{
+			{Name: "fileId", In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString}},
+			{Name: "expires", In: "query", Required: true, Schema: &huma.Schema{Type: huma.TypeInteger}},
+			{Name: "signature", In: "query", Required: true, Schema: &huma.Schema{Type: huma.TypeString}},
+		}
+	}
 	return []*huma.Operation{
+		content, put,
 		op("getHealth", "/healthz", "The program runs", "text/plain", http.StatusOK),
 		op("getReady", "/readyz", "The program can serve", "text/plain", http.StatusOK, http.StatusServiceUnavailable),
 		op("getMetrics", "/metrics", "Metrics for Prometheus", "text/plain", http.StatusOK),

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"net/url"
 	"time"
 
 	"parley/chat"
@@ -135,4 +136,17 @@ type Avatars interface {
 	Open(ctx context.Context, name string) (image []byte, mediaType string, err error)
 	// Delete removes a picture; one that is not there is no error.
 	Delete(ctx context.Context, name string) error
+}
+
+// Files makes links to attachments, and serves those to this server; *files.Attachments implements it. Refusals are
+// *chat.Error. Safe for concurrent use.
+type Files interface {
+	// PutLink returns where the content of a pending file is to be put, and with which headers.
+	PutLink(ctx context.Context, u chat.Upload) (chat.FileLink, error)
+	// GetLink returns where a file or its thumbnail can be read; NotFound if there is none.
+	GetLink(ctx context.Context, u chat.Upload, thumbnail bool) (chat.FileLink, error)
+	// Check tells whether a link to this server holds, and for how long: Forbidden otherwise.
+	Check(path, fileID string, query url.Values) (left time.Duration, thumbnail bool, err error)
+	// Open returns a file or its thumbnail; NotFound if there is none.
+	Open(ctx context.Context, u chat.Upload, thumbnail bool) (chat.FileContent, error)
 }

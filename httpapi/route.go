@@ -57,6 +57,7 @@ func config(version string) huma.Config {
 				{Name: "rooms", Description: "Rooms and who is in them."},
 				{Name: "messages", Description: "Messages, history and what is unread."},
 				{Name: "push", Description: "Being told while one is away, by Web Push."},
+				{Name: "files", Description: "What travels with messages."},
 				{Name: "invites", Description: "Invitations to the server and to rooms."},
 				{Name: "server", Description: "The server itself, and the way to its socket."},
 			},

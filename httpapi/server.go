@@ -20,7 +20,8 @@ type Server struct {
 
 // Features are what not every server has.
 type Features struct {
-	Push bool `json:"push" doc:"People who are away are told by Web Push."`
+	Push  bool `json:"push" doc:"People who are away are told by Web Push."`
+	Files bool `json:"files" doc:"Messages can have attachments."`
 }
 
 // Limits are those that a client may want to know before it asks.
@@ -28,6 +29,7 @@ type Limits struct {
 	MessageBytes  int   `json:"messageBytes"`
 	AvatarBytes   int64 `json:"avatarBytes"`
 	DirectMembers int   `json:"directMembers"`
+	FileBytes     int64 `json:"fileBytes" doc:"Of one attachment."`
 }
 
 // Ticket opens one socket.
@@ -47,8 +49,8 @@ func (a *api) getServer(ctx context.Context, _ *none) (*out[Server], error) {
 	s, err := a.Identity.ServerInfo(ctx)
 	return &out[Server]{Server{
 		Name: s.Name, Registration: s.Registration, SetupRequired: s.Empty, Version: a.Version,
-		Limits:   Limits{MessageBytes: chat.MaxContent, AvatarBytes: a.Avatars.MaxBytes(), DirectMembers: chat.MaxDirect},
-		Features: Features{Push: a.Push != nil},
+		Limits:   Limits{MessageBytes: chat.MaxContent, AvatarBytes: a.Avatars.MaxBytes(), DirectMembers: chat.MaxDirect, FileBytes: a.Service.MaxFile()},
+		Features: Features{Push: a.Push != nil, Files: a.Service.FilesOn()},
 	}}, err
 }
 
@@ -85,6 +87,7 @@ func (a *api) routes() {
 	a.peopleRoutes()
 	a.roomRoutes()
 	a.messageRoutes()
+	a.fileRoutes()
 	a.inviteRoutes()
 	a.pushRoutes()
 	a.serverRoutes()

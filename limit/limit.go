@@ -24,6 +24,7 @@ func Defaults() map[chat.Rule]Rate {
 		chat.LimitSend:            {100, 5 * time.Second}, // 20 a second
 		chat.LimitTyping:          {40, 10 * time.Second},
 		chat.LimitTypingRoom:      {40, 2 * time.Second},
+		chat.LimitUpload:          {100, 10 * time.Minute},
 		chat.LimitRequests:        {200, 10 * time.Second},
 		chat.LimitPushTest:        {5, time.Minute},
 		chat.LimitRegister:        {30, time.Hour},

@@ -45,6 +45,11 @@ func appendAttachment(dst []byte, a *chat.Attachment) []byte {
 	dst = appendString(append(dst, `,"filename":`...), a.Filename)
 	dst = appendString(append(dst, `,"contentType":`...), a.ContentType)
 	dst = strconv.AppendInt(append(dst, `,"size":`...), a.Size, 10)
+	dst = appendOptionalInt(dst, `,"width":`, int64(a.Width))
+	dst = appendOptionalInt(dst, `,"height":`, int64(a.Height))
+	if a.Thumbnail {
+		dst = append(dst, `,"thumbnail":true`...)
+	}
 	return append(dst, '}')
 }
 

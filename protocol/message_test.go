@@ -25,7 +25,8 @@ func text() *rapid.Generator[string] {
 func message() *rapid.Generator[chat.Message] {
 	number := rapid.OneOf(rapid.Just(int64(0)), rapid.Int64())
 	attachment := rapid.Custom(func(t *rapid.T) chat.Attachment {
-		return chat.Attachment{FileID: text().Draw(t, "file"), Filename: text().Draw(t, "name"), ContentType: text().Draw(t, "type"), Size: number.Draw(t, "size")}
+		return chat.Attachment{FileID: text().Draw(t, "file"), Filename: text().Draw(t, "name"), ContentType: text().Draw(t, "type"), Size: number.Draw(t, "size"),
+			Width: int(number.Draw(t, "width")), Height: int(number.Draw(t, "height")), Thumbnail: rapid.Bool().Draw(t, "thumbnail")}
 	})
 	return rapid.Custom(func(t *rapid.T) chat.Message {
 		return chat.Message{

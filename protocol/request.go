@@ -131,7 +131,8 @@ func (r *Request) message(s *scanner, key string) {
 	}
 }
 
-func attachments(s *scanner) (out []chat.Attachment) {
+// attachments reads which files a message takes along. What else a client says of them is not asked.
+func attachments(s *scanner) (out []chat.FileRef) {
 	if s.null() {
 		return nil
 	}
@@ -145,21 +146,12 @@ func attachments(s *scanner) (out []chat.Attachment) {
 			s.fail("attachments", "An attachment must be an object.")
 			return nil
 		}
-		var a chat.Attachment
+		var a chat.FileRef
 		var m list
 		for key, ok := s.key(&m); ok; key, ok = s.key(&m) {
-			switch key {
-			case "fileId":
+			if key == "fileId" {
 				a.FileID = s.str(key)
-			case "filename":
-				a.Filename = s.str(key)
-			case "contentType":
-				a.ContentType = s.str(key)
-			case "size":
-				if n := s.integer(key); n != nil {
-					a.Size = *n
-				}
-			default:
+			} else {
 				s.skip()
 			}
 		}

@@ -21,7 +21,7 @@ func TestDecode(t *testing.T) {
 		` { "data" : {"content":"x", "roomId":"r" } , "action" : "sendMessage" } `: {
 			Action: protocol.SendMessage, Message: chat.NewMessage{RoomID: "r", Content: "x"}},
 		`{"action":"sendMessage","data":{"attachments":[{"fileId":"f","size":3,"new":[{}]},{}],"replyTo":null}}`: {
-			Action: protocol.SendMessage, Message: chat.NewMessage{Attachments: []chat.Attachment{{FileID: "f", Size: 3}, {}}}},
+			Action: protocol.SendMessage, Message: chat.NewMessage{Attachments: []chat.FileRef{{FileID: "f"}, {}}}},
 		`{"action":"getMessages","requestId":"q","data":{"roomId":"r","before":7,"after":null,"around":-1,"limit":50}}`: {
 			Action: protocol.GetMessages, RequestID: "q", RoomID: "r", Page: chat.PageQuery{Before: n(7), Around: n(-1), Limit: 50}},
 		`{"action":"getClients","data":{}}`:                         {Action: protocol.GetClients},

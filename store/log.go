@@ -11,7 +11,7 @@ import (
 
 // Commit implements chat.Log by one transaction: the head on its condition, the entries, the idempotency records.
 func (s *Store) Commit(ctx context.Context, c chat.Commit) error {
-	ops := make([]table.Op, 0, 1+3*len(c.New)+len(c.Changed)+len(c.Changes)+2*len(c.Join)+3*len(c.Leave)+3)
+	ops := make([]table.Op, 0, 1+3*len(c.New)+len(c.Changed)+len(c.Changes)+2*len(c.Join)+3*len(c.Leave)+2*len(c.Attach)+2*len(c.Drop)+3)
 	head := table.Cond{Kind: table.Equal, Attr: "headSeq", Value: table.Value{Kind: table.Number, Num: c.After}}
 	if c.After == 0 {
 		head = table.Cond{Kind: table.Absent}
@@ -36,13 +36,19 @@ func (s *Store) Commit(ctx context.Context, c chat.Commit) error {
 		ops = append(ops, put(markerItem(userID, m)))
 	}
 	ops = append(ops, listing(&c)...)
+	firstFile := len(ops)
+	ops = attach(ops, c.Attach)
+	ops = s.dropFiles(ops, c.Drop)
 
 	err := s.db.Write(ctx, ops...)
 	if bad, ok := failed(err); ok {
 		if bad[0] == 0 {
 			return chat.ErrMoved
 		}
-		return duplicates(&c, bad, firstOther)
+		if d := duplicates(&c, bad, firstOther); len(d.Sent) > 0 {
+			return d
+		}
+		return unclaimed(&c, bad, firstFile)
 	}
 	return wrap("commit to the log of room "+c.Room.RoomID, err)
 }
@@ -82,7 +88,7 @@ func sentLater(msgs []chat.Message, userID string) bool {
 }
 
 // duplicates turns the failed conditions of a commit into the messages that were sent before.
-func duplicates(c *chat.Commit, bad []int, firstOther int) error {
+func duplicates(c *chat.Commit, bad []int, firstOther int) *chat.DuplicateError {
 	var d chat.DuplicateError
 	for _, op := range bad {
 		if i := (op - 1) / 2; op < firstOther && i < len(c.New) {
@@ -230,7 +236,12 @@ func (s *Store) purgeRoom(ctx context.Context, room string) error {
 		return flushErr == nil
 	}
 	err := s.all(ctx, table.Query{Table: tMessages, Part: room}, func(it *table.Item) bool {
-		return remove(table.Op{Kind: table.Delete, Table: tMessages, Item: table.Item{Key: it.Key}})
+		ops, err := s.dropEntry(it)
+		if err != nil {
+			flushErr = err
+			return false
+		}
+		return remove(ops...)
 	})
 	if err == nil && flushErr == nil {
 		err = s.all(ctx, inPrefix("room#"+room, "member#"), func(it *table.Item) bool {

@@ -19,6 +19,10 @@
 //	  user#USER   session#ID      a sign-in (expires)
 //	  user#USER   invite#HASH     an invitation they made (expires)
 //	  user#USER   push#ID         where a browser of theirs is reached by Web Push
+//	  user#USER   file#FILE       a file they uploaded, and what it counts
+//	  user#USER   files           how much they uploaded
+//	  file#FILE   file            a file: where it belongs, what it is
+//	  files       DUE#FILE        a file whose content is to be removed from DUE on, in milliseconds
 //	  name#NAME   name            who has a username
 //	  people      NAME            everybody, by username
 //	  people#R    WORD#USER       who has a word in a name, by its first letter R
@@ -29,6 +33,7 @@
 //	  server      settings        the operator's choices
 //	  server      first           marks that the first account was made
 //	  server      key#ID          a signing key
+//	  server      secret#NAME     a secret that the server made up for itself
 //	  server      vapid           the key pair that push services know
 //	  push        ID              who has a push subscription
 //	  purge       ROOM            a room whose remains are to be removed
@@ -45,7 +50,7 @@
 //	  audience#ROOM  USER         a person who hears the room (expires)
 //	  connected   USER            who has connections
 //
-// SEQ has sixteen digits, so that the order of the text is the order of the numbers. Ids never contain "#".
+// SEQ and DUE have sixteen digits, so that the order of the text is the order of the numbers. Ids never contain "#".
 package store
 
 import (
@@ -92,6 +97,12 @@ func seenKey(user string) table.Key    { return table.Key{Part: "user#" + user, 
 func sessionKey(user, id string) table.Key {
 	return table.Key{Part: "user#" + user, Sort: "session#" + id}
 }
+func fileKey(id string) table.Key         { return table.Key{Part: "file#" + id, Sort: "file"} }
+func fileOfKey(user, id string) table.Key { return table.Key{Part: "user#" + user, Sort: "file#" + id} }
+func usageKey(user string) table.Key      { return table.Key{Part: "user#" + user, Sort: "files"} }
+func dueKey(at int64, id string) table.Key {
+	return table.Key{Part: "files", Sort: padded(at) + "#" + id}
+}
 func nameKey(name string) table.Key   { return table.Key{Part: "name#" + name, Sort: "name"} }
 func personKey(name string) table.Key { return table.Key{Part: "people", Sort: name} }
 func publicKey(name, room string) table.Key {
@@ -114,9 +125,10 @@ func connectedKey(user string) table.Key {
 func audienceKey(room, user string) table.Key {
 	return table.Key{Part: "audience#" + room, Sort: user}
 }
-func messageSort(seq int64) string   { return "m#" + padded(seq) }
-func changeSort(seq int64) string    { return "c#" + padded(seq) }
-func prefixEnd(prefix string) string { return prefix + "\U0010ffff" } // after every key with the prefix
+func messageSort(seq int64) string    { return "m#" + padded(seq) }
+func changeSort(seq int64) string     { return "c#" + padded(seq) }
+func prefixEnd(prefix string) string  { return prefix + "\U0010ffff" } // after every key with the prefix
+func secretKey(name string) table.Key { return table.Key{Part: "server", Sort: "secret#" + name} }
 func sentKey(room, user, id string) table.Key {
 	return table.Key{Part: "sent#" + room + "#" + user, Sort: id}
 }

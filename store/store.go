@@ -32,6 +32,8 @@ var (
 	_ chat.Audiences         = (*Store)(nil)
 	_ chat.PushKey           = (*Store)(nil)
 	_ chat.PushSubscriptions = (*Store)(nil)
+	_ chat.Uploads           = (*Store)(nil)
+	_ chat.Secrets           = (*Store)(nil)
 )
 
 // New makes a Store over db, which must have been opened with Schemas. A nil now is time.Now.

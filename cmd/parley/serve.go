@@ -24,6 +24,9 @@ type serveCmd struct {
 	PublicURL      string        `name:"public-url" help:"Where people reach the server, when a proxy stands before it." env:"PARLEY_PUBLIC_URL" placeholder:"URL"`
 	Registration   string        `help:"Who may register: ${enum}." enum:"open,invite,closed" env:"PARLEY_REGISTRATION" default:"open"`
 	Limits         string        `help:"Rate limits: ${enum}. Off is for load tests." enum:"on,off" env:"PARLEY_LIMITS" default:"on"`
+	Files          string        `help:"Attachments of messages: ${enum}." enum:"on,off" env:"PARLEY_FILES" default:"on"`
+	FileSize       int64         `help:"Largest attachment in MiB." env:"PARLEY_FILE_SIZE" default:"25" placeholder:"MIB"`
+	FileQuota      int64         `help:"What all attachments of one person may take together in MiB; 0 is no bound." env:"PARLEY_FILE_QUOTA" default:"1024" placeholder:"MIB"`
 	TrustedProxies []string      `help:"Networks of proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8." env:"PARLEY_TRUSTED_PROXIES" placeholder:"NET"`
 	TLSCert        string        `name:"tls-cert" help:"Certificate chain in PEM, to end TLS here; read again when it changes." env:"PARLEY_TLS_CERT" type:"path" placeholder:"FILE"`
 	TLSKey         string        `name:"tls-key" help:"Key of the certificate in PEM." env:"PARLEY_TLS_KEY" type:"path" placeholder:"FILE"`
@@ -34,6 +37,12 @@ type serveCmd struct {
 	PushPrivate    bool          `name:"push-allow-private" help:"Push to this very machine too, without TLS. For tests." env:"PARLEY_PUSH_ALLOW_PRIVATE"`
 	DrainFor       time.Duration `help:"How long open requests and sockets may take to end when the server is stopped." env:"PARLEY_DRAIN_FOR" default:"10s"`
 }
+
+// Bounds of settings in MiB: 4 GiB is the most that one PUT to S3 takes, rounded down.
+const (
+	maxFileMiB  = 4 << 10
+	maxQuotaMiB = 1 << 30
+)
 
 type logFlags struct {
 	LogFormat string `help:"Format of the log: ${enum}." enum:"text,json" env:"PARLEY_LOG_FORMAT" default:"text"`
@@ -72,6 +81,16 @@ func (c *serveCmd) config() (server.Config, error) {
 	cfg := server.Config{
 		Data: c.Data, Listen: c.Listen, Registration: identity.Mode(c.Registration), LimitsOff: c.Limits == "off",
 		DrainFor: c.DrainFor, Version: version, VAPIDSubject: c.VAPIDSubject, PushPrivate: c.PushPrivate,
+		FilesOff: c.Files == "off", FileBytes: c.FileSize << 20, FileQuota: c.FileQuota << 20,
+	}
+	if c.FileSize < 1 || c.FileSize > maxFileMiB {
+		return cfg, usagef("--file-size: %d is not 1 to %d MiB", c.FileSize, maxFileMiB)
+	}
+	if c.FileQuota < 0 || c.FileQuota > maxQuotaMiB {
+		return cfg, usagef("--file-quota: %d is not 0 to %d MiB", c.FileQuota, maxQuotaMiB)
+	}
+	if c.FileQuota == 0 {
+		cfg.FileQuota = -1
 	}
 	if _, port, err := net.SplitHostPort(c.Listen); err != nil || port == "" {
 		return cfg, usagef("--listen: %q is not HOST:PORT", c.Listen)

@@ -4,6 +4,7 @@ package server
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -53,6 +54,9 @@ type Config struct {
 	VAPIDSubject   string         // a mailto: or https: URL that push services are told; default the public URL
 	PushPrivate    bool           // push to endpoints on this machine too: for tests
 	AvatarBytes    int64          // largest picture, default 5 MiB
+	FilesOff       bool           // no attachments
+	FileBytes      int64          // largest attachment, default 25 MiB
+	FileQuota      int64          // bytes of all attachments of one person, default 1 GiB; negative is no bound
 	DrainFor       time.Duration  // for requests and sockets to end when Run ends, default 10 s
 
 	MemtableBytes uint64 // of the store: writes kept in memory before they go to a table file; 0 means its default
@@ -97,9 +101,14 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	}
 	s.store = store.New(s.db, s.cfg.Now)
 	limiter, hub, nameProfile := limit.New(s.cfg.Limits), gateway.NewHub(0), names.Precis{}
+	attachments, err := s.attachments(ctx)
+	if err != nil {
+		return nil, err
+	}
 	s.service = chat.New(chat.Config{
 		Log: s.store, Rooms: s.store, Markers: s.store, Users: s.store, Seen: s.store,
 		Deliverer: hub, Limiter: limiter, Names: nameProfile, Now: s.cfg.Now, Logger: s.cfg.Logger,
+		Files: chat.Files{Uploads: s.store, Contents: attachments, Off: s.cfg.FilesOff, MaxBytes: s.cfg.FileBytes, Quota: max(0, s.cfg.FileQuota)},
 	})
 	s.accounts, err = identity.NewLocal(ctx, identity.Config{
 		Store: s.store, Rooms: s.service, Limiter: limiter, Connections: hub, Names: nameProfile,
@@ -131,7 +140,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	}
 	registry, metricsHandler := metrics(s.gateway, s.notifier)
 	handler, err := httpapi.New(httpapi.Config{
-		Service: s.service, Identity: who, Avatars: files.NewAvatars(s.bucket, s.cfg.AvatarBytes), Push: s.notifier, Limiter: limiter,
+		Service: s.service, Identity: who, Avatars: files.NewAvatars(s.bucket, s.cfg.AvatarBytes), Files: attachments, Push: s.notifier, Limiter: limiter,
 		Socket: s.gateway, Await: s.await, Web: app, Ready: s.ready, Metrics: metricsHandler, Registerer: registry,
 		PublicURL: s.cfg.PublicURL, TrustedProxies: s.cfg.TrustedProxies, Version: s.cfg.Version, Logger: s.cfg.Logger,
 	})
@@ -159,6 +168,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.AvatarBytes == 0 {
 		c.AvatarBytes = 5 << 20
+	}
+	if c.FileBytes == 0 {
+		c.FileBytes = 25 << 20
+	}
+	if c.FileQuota == 0 {
+		c.FileQuota = 1 << 30
 	}
 	if c.DrainFor == 0 {
 		c.DrainFor = 10 * time.Second
@@ -192,6 +207,15 @@ func (s *Server) openData() (err error) {
 	}
 	s.bucket, err = openFiles(s.cfg.Data)
 	return err
+}
+
+// attachments are the files of messages. The key of their links is made at the first start.
+func (s *Server) attachments(ctx context.Context) (*files.Attachments, error) {
+	key, err := s.store.Secret(ctx, "links", []byte(rand.Text()))
+	if err != nil {
+		return nil, fmt.Errorf("read the key of links to files: %w", err)
+	}
+	return files.NewAttachments(files.AttachmentConfig{Bucket: s.bucket, Key: key, Now: s.cfg.Now}), nil
 }
 
 func storeDir(data string) string { return filepath.Join(data, "store") }

@@ -1,0 +1,209 @@
+package httpapi
+
+import (
+	"context"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"parley/chat"
+)
+
+// Paths of links to this server.
+const (
+	putPath = "/files/uploads/"
+	getPath = "/files/content/"
+)
+
+// stall is how long a transfer of a file may stand still.
+const stall = 30 * time.Second
+
+// UploadBody announces a file.
+type UploadBody struct {
+	RoomID      string `json:"roomId" doc:"Where it will be sent."`
+	Filename    string `json:"filename" example:"peas.jpg"`
+	ContentType string `json:"contentType,omitempty" doc:"What the client thinks it is; the server finds out." example:"image/jpeg"`
+	Size        int64  `json:"size" doc:"Bytes, exactly." example:"183204"`
+}
+
+// UploadTarget is where the content of a file is to be sent.
+type UploadTarget struct {
+	FileID    string            `json:"fileId"`
+	URL       string            `json:"url" doc:"Put the content here; relative to this server unless it has a host." example:"/files/uploads/01JZ5Y3V7N8Q2R4S6T8V0W2X4Y?expires=1751703720&signature=…"`
+	Method    string            `json:"method" enum:"PUT"`
+	Headers   map[string]string `json:"headers" doc:"That the request must have."`
+	ExpiresAt chat.Millis       `json:"expiresAt" doc:"The link does not work after that."`
+}
+
+// FileURLs are short-lived ways to a file.
+type FileURLs struct {
+	URL          string `json:"url" doc:"Relative to this server unless it has a host."`
+	ThumbnailURL string `json:"thumbnailUrl,omitempty"`
+	ExpiresIn    int64  `json:"expiresIn" doc:"Seconds." example:"1500"`
+}
+
+// FilePath names a file.
+type FilePath struct {
+	FileID string `path:"fileId" doc:"The file."`
+}
+
+func (a *api) fileRoutes() {
+	refuses := []chat.Code{chat.Forbidden, chat.NotFound, chat.Conflict}
+	handle(a, route{id: "createUpload", method: http.MethodPost, path: "/uploads", tag: "files", summary: "Announce a file",
+		about:  "Then put its content to the URL of the answer, and send a message with its fileId in the room. A file that no message takes goes after a day.",
+		status: http.StatusCreated, access: counted, refuses: append(refuses, chat.TooLarge)}, a.createUpload)
+	handle(a, route{id: "finishUpload", method: http.MethodPost, path: "/uploads/{fileId}/done", tag: "files", summary: "What a file was found to be",
+		about: "Once its content was put. Sending a message with it does the same.", status: http.StatusOK, refuses: refuses}, a.finishUpload)
+	handle(a, route{id: "deleteUpload", method: http.MethodDelete, path: "/uploads/{fileId}", tag: "files", summary: "Give up a file",
+		about: "One that no message has taken; others go with their message.", refuses: refuses}, a.deleteUpload)
+	handle(a, route{id: "getFile", method: http.MethodGet, path: "/files/{fileId}", tag: "files", summary: "Links to a file",
+		about:   "For members of its room. To who accepts application/json the links; to others a redirect to the file, or with thumbnail=1 to its thumbnail.",
+		refuses: refuses}, a.getFile)
+}
+
+func (a *api) createUpload(ctx context.Context, in *struct{ Body UploadBody }) (*out[UploadTarget], error) {
+	u, err := a.Service.StartUpload(ctx, me(ctx).UserID, chat.NewUpload(in.Body))
+	if err != nil {
+		return nil, err
+	}
+	l, err := a.Files.PutLink(ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	return &out[UploadTarget]{UploadTarget{FileID: u.FileID, URL: l.URL, Method: http.MethodPut, Headers: l.Header, ExpiresAt: l.Expires.UnixMilli()}}, nil
+}
+
+func (a *api) finishUpload(ctx context.Context, in *FilePath) (*out[chat.Attachment], error) {
+	f, err := a.Service.FinishUpload(ctx, me(ctx).UserID, in.FileID)
+	return &out[chat.Attachment]{f}, err
+}
+
+func (a *api) deleteUpload(ctx context.Context, in *FilePath) (*none, error) {
+	return nil, a.Service.CancelUpload(ctx, me(ctx).UserID, in.FileID)
+}
+
+// fileAnswer is the links to a file, with a redirect for who wants the file itself.
+type fileAnswer struct {
+	Status   int
+	Location string `header:"Location"`
+	Body     FileURLs
+}
+
+func (a *api) getFile(ctx context.Context, in *struct {
+	FilePath
+	Thumbnail bool   `query:"thumbnail" doc:"Redirect to the thumbnail."`
+	Accept    string `header:"Accept"`
+}) (*fileAnswer, error) {
+	u, err := a.Service.File(ctx, me(ctx).UserID, in.FileID)
+	if err != nil {
+		return nil, err
+	}
+	l, err := a.Files.GetLink(ctx, u, false)
+	if err != nil {
+		return nil, err
+	}
+	answer := &fileAnswer{Status: http.StatusOK, Body: FileURLs{URL: l.URL, ExpiresIn: int64(time.Until(l.Expires).Seconds())}}
+	to := l.URL
+	if u.Thumbnail || in.Thumbnail {
+		if l, err = a.Files.GetLink(ctx, u, true); err != nil {
+			return nil, err
+		}
+		answer.Body.ThumbnailURL = l.URL
+	}
+	if in.Thumbnail {
+		to = l.URL
+	}
+	if !acceptsJSON(in.Accept) {
+		answer.Status, answer.Location = http.StatusFound, to
+	}
+	return answer, nil
+}
+
+func acceptsJSON(accept string) bool {
+	for part := range strings.SplitSeq(accept, ",") {
+		if t, _, err := mime.ParseMediaType(part); err == nil && t == "application/json" {
+			return true
+		}
+	}
+	return false
+}
+
+// linkRoutes are the links to this server that Files signs.
+func (a *api) linkRoutes(mux *http.ServeMux) {
+	if a.Files == nil {
+		return
+	}
+	mux.HandleFunc("PUT "+putPath+"{fileId}", a.putFile)
+	mux.HandleFunc("GET "+getPath+"{fileId}", a.serveFile)
+}
+
+// putFile takes the content of a file. It may take long, as long as something comes.
+func (a *api) putFile(w http.ResponseWriter, r *http.Request) {
+	fileID := r.PathValue("fileId")
+	_, _, err := a.Files.Check(putPath, fileID, r.URL.Query())
+	if err == nil {
+		body := &patient{body: r.Body, deadline: http.NewResponseController(w).SetReadDeadline}
+		err = a.Service.ReceiveUpload(r.Context(), fileID, body)
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	if err != nil {
+		w.Header().Set("Connection", "close") // the rest of the body is not read
+		writeProblem(w, a.problem(r.Context(), err))
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// serveFile serves a file: never as anything that could run, and one range at most.
+func (a *api) serveFile(w http.ResponseWriter, r *http.Request) {
+	left, thumbnail, err := a.Files.Check(getPath, r.PathValue("fileId"), r.URL.Query())
+	var content chat.FileContent
+	if err == nil {
+		var u chat.Upload
+		if u, err = a.Service.Content(r.Context(), r.PathValue("fileId")); err == nil {
+			content, err = a.Files.Open(r.Context(), u, thumbnail)
+		}
+	}
+	if err != nil {
+		writeProblem(w, a.problem(r.Context(), err))
+		return
+	}
+	defer content.Close()
+	h := w.Header()
+	h.Set("Content-Type", content.ContentType)
+	h.Set("Content-Disposition", content.Disposition)
+	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
+	h.Set("Cache-Control", "private, immutable, max-age="+strconv.Itoa(int(left.Seconds())))
+	h.Set("ETag", content.ETag)
+	if strings.Contains(r.Header.Get("Range"), ",") {
+		r.Header.Del("Range") // many small parts cost much and help nobody
+	}
+	http.ServeContent(&patientWriter{w, http.NewResponseController(w)}, r, "", time.Time{}, content)
+}
+
+// patient is a body that may take longer than others, as long as something comes.
+type patient struct {
+	body     io.Reader
+	deadline func(time.Time) error
+}
+
+// Read implements io.Reader.
+func (p *patient) Read(b []byte) (int, error) {
+	_ = p.deadline(time.Now().Add(stall)) // without support for deadlines the server's own holds
+	return p.body.Read(b)
+}
+
+// patientWriter is an answer that may take longer than others, as long as something goes.
+type patientWriter struct {
+	http.ResponseWriter
+	control *http.ResponseController
+}
+
+// Write implements io.Writer.
+func (p *patientWriter) Write(b []byte) (int, error) {
+	_ = p.control.SetWriteDeadline(time.Now().Add(stall)) // as above
+	return p.ResponseWriter.Write(b)
+}
