@@ -15,6 +15,7 @@ func TestBadInput(t *testing.T) {
 	other := h.room(chat.Public, "u-ann")
 	elsewhere := h.say("u-ann", other, "elsewhere")
 	gone := h.say("u-ann", room, "gone")
+	mine := h.say("u-ann", room, "mine")
 	_, err := h.svc.Delete(h.ctx, "u-ann", room, gone.MessageID)
 	h.ok(err)
 	head := h.head(room)
@@ -107,7 +108,7 @@ func TestBadInput(t *testing.T) {
 		{"user id", "userId", errOf(h.svc.User(h.ctx, "")), inv},
 		{"no such user", "", errOf(h.svc.User(h.ctx, "u-nobody")), nof},
 		{"display name", "displayName", errOf(h.svc.SetDisplayName(h.ctx, "u-ann", long)), inv},
-		{"edit to nothing", "content", errOf(h.svc.Edit(h.ctx, "u-ann", room, elsewhere.MessageID, " ")), inv},
+		{"edit to nothing", "content", errOf(h.svc.Edit(h.ctx, "u-ann", room, mine.MessageID, " ")), inv},
 		{"edit of another room's", "", errOf(h.svc.Edit(h.ctx, "u-ann", room, elsewhere.MessageID, "x")), nof},
 		{"edit of no id", "", errOf(h.svc.Edit(h.ctx, "u-ann", room, "../x", "x")), nof},
 		{"edit of a deleted message", "", errOf(h.svc.Edit(h.ctx, "u-ann", room, gone.MessageID, "x")), chat.Conflict},

@@ -134,7 +134,7 @@ type server struct {
 	store   *store.Store
 	bucket  *blob.Bucket
 	files   *files.Attachments
-	ahead   atomic.Int64 // nanoseconds that the clock of links is ahead
+	ahead   *atomic.Int64 // nanoseconds that the clock of links is ahead
 	log     *buffer
 	docs    *contract // every answer of the API is held against it
 }
@@ -151,7 +151,7 @@ func newServer(t testing.TB, change ...func(*httpapi.Config)) *server {
 		t.Fatal(err)
 	}
 	bucket := memblob.OpenBucket(nil)
-	s := &server{t: t, log: &buffer{}, store: store.New(db, time.Now), bucket: bucket}
+	s := &server{t: t, log: &buffer{}, store: store.New(db, time.Now), bucket: bucket, ahead: &atomic.Int64{}}
 	s.files = files.NewAttachments(files.AttachmentConfig{Bucket: bucket, Key: []byte("key"), Now: func() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) }})
 	ctx, cancel := context.WithCancel(context.Background())
 	limiter := limit.New(limit.Config{Off: true})

@@ -81,7 +81,8 @@ func (a *api) messageRoutes() {
 	handle(a, route{id: "listMessages", method: http.MethodGet, path: "/rooms/{roomId}/messages", tag: "messages", summary: "A part of a room's history",
 		about: "Messages as they are now, ascending by seq. At most one of before, after and around; without any, the newest.", refuses: inRoom}, a.listMessages)
 	handle(a, route{id: "sendMessage", method: http.MethodPost, path: "/rooms/{roomId}/messages", tag: "messages", summary: "Send a message",
-		about: "The answer means: durable, in the room's order, exactly once.", status: http.StatusCreated, access: counted, refuses: inRoom}, a.sendMessage)
+		about: "The answer means: durable, in the room's order, exactly once.", status: http.StatusCreated, access: counted,
+		refuses: append([]chat.Code{chat.Conflict}, inRoom...)}, a.sendMessage)
 	handle(a, route{id: "getMessage", method: http.MethodGet, path: "/rooms/{roomId}/messages/{messageId}", tag: "messages",
 		summary: "One message as it is now", refuses: inRoom}, a.getMessage)
 	handle(a, route{id: "editMessage", method: http.MethodPatch, path: "/rooms/{roomId}/messages/{messageId}", tag: "messages",
