@@ -25,13 +25,10 @@ type seedCmd struct {
 // tokensHold is how long the tokens of synthetic people are good: a day of load tests.
 const tokensHold = 24 * time.Hour
 
-// seedMemtable is larger than a server's: half of the work of filling a folder is to sort and merge what is in it.
-const seedMemtable = 64 << 20
-
 // Run fills the data folder, which no server may have open.
 func (c *seedCmd) Run(ctx context.Context, std streams) (err error) {
 	o := seed.Options{Users: c.Users, Rooms: c.Rooms, Members: c.Members, Messages: c.Messages}
-	s, err := server.New(ctx, server.Config{Data: c.Data, MemtableBytes: seedMemtable, Logger: slog.New(slog.DiscardHandler)})
+	s, err := server.New(ctx, server.Config{Data: c.Data, Bulk: true, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}

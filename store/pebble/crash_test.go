@@ -208,3 +208,44 @@ func TestPowerLoss(t *testing.T) {
 		}
 	}
 }
+
+// TestBulk cuts the power while a folder is filled, and after: before Close returned the latest may be gone, but nothing
+// in between; after it, nothing.
+func TestBulk(t *testing.T) {
+	const last = 400
+	mem := vfs.NewCrashableMem()
+	db := openFS(t, mem, smallMemtable, func(o *Options) { o.Bulk = true })
+	for n := 1; n <= last/2; n++ {
+		if err := write(t, db, n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, unsynced := range []int{0, 50, 100} {
+		again := openFS(t, mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: unsynced, RNG: rand.New(rand.NewPCG(1, uint64(unsynced)))}))
+		got := stored(t, again)
+		for n := range got {
+			if n > 1 && !got[n-1] {
+				t.Errorf("with %d %% of what was not synced: %d is there without the one before", unsynced, n)
+			}
+		}
+		checkIndex(t, again, got)
+		if err := again.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	for n := last/2 + 1; n <= last; n++ {
+		if err := write(t, db, n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := openFS(t, mem.CrashClone(vfs.CrashCloneCfg{}))
+	if got := stored(t, again); len(got) != last {
+		t.Errorf("after Close and a power loss %d of %d are there", len(got), last)
+	}
+	if err := again.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -32,6 +32,10 @@ type Options struct {
 	MemtableBytes uint64        // writes kept in memory before they are flushed to a table file; 0 means 8 MiB
 	PurgeEvery    time.Duration // how often Run removes expired items; 0 means a minute
 
+	// Bulk is for filling a folder that nobody is served from: writes are durable, together, only when Close returns nil
+	// (a crash before that may take back the latest of them), and the defaults of the two sizes above are 512 and 64 MiB.
+	Bulk bool
+
 	backoff time.Duration // tests wait less than guard would
 }
 
@@ -46,6 +50,7 @@ type DB struct {
 	now     func() time.Time
 	log     *slog.Logger
 	every   time.Duration
+	bulk    bool
 
 	requests chan *request
 	quit     chan struct{} // closed by Close: no more requests
@@ -90,11 +95,15 @@ func (o Options) withDefaults() Options {
 	if o.FS == nil {
 		o.FS = vfs.Default
 	}
+	cache, memtable := int64(32<<20), uint64(8<<20)
+	if o.Bulk { // half of the work is to sort and merge what is in memory, the other half to look up what is not there
+		cache, memtable = 512<<20, 64<<20
+	}
 	if o.CacheBytes == 0 {
-		o.CacheBytes = 32 << 20
+		o.CacheBytes = cache
 	}
 	if o.MemtableBytes == 0 {
-		o.MemtableBytes = 8 << 20
+		o.MemtableBytes = memtable
 	}
 	if o.PurgeEvery == 0 {
 		o.PurgeEvery = time.Minute
@@ -135,7 +144,7 @@ func open(opt Options, catalog table.Catalog) (_ *DB, err error) {
 		return nil, err
 	}
 	d := &DB{
-		db: db, lock: lock, guard: g, catalog: catalog, now: opt.Now, log: opt.Logger, every: opt.PurgeEvery,
+		db: db, lock: lock, guard: g, catalog: catalog, now: opt.Now, log: opt.Logger, every: opt.PurgeEvery, bulk: opt.Bulk,
 		requests: make(chan *request, maxGroup),
 		quit:     make(chan struct{}), stopped: make(chan struct{}),
 	}
@@ -150,7 +159,10 @@ func open(opt Options, catalog table.Catalog) (_ *DB, err error) {
 	d.publish()
 	go func() {
 		defer close(d.stopped)
-		c := &committer{d: d, written: map[string]record{}, memtable: int(opt.MemtableBytes)}
+		c := &committer{d: d, written: map[string]record{}, memtable: int(opt.MemtableBytes), sync: lsm.Sync}
+		if opt.Bulk {
+			c.sync = lsm.NoSync
+		}
 		c.run()
 	}()
 	return d, nil
@@ -234,7 +246,10 @@ func (d *DB) Close() error {
 		d.mu.Unlock()
 		last.release()
 		d.readers.Wait()
-		d.closeErr = errors.Join(d.db.Close(), d.lock.Close())
+		if d.bulk {
+			d.closeErr = errors.Join(d.db.LogData(nil, lsm.Sync), d.guard.err()) // syncs what was written before as well
+		}
+		d.closeErr = errors.Join(d.closeErr, d.db.Close(), d.lock.Close())
 	})
 	return d.closeErr
 }

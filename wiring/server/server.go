@@ -59,7 +59,7 @@ type Config struct {
 	FileQuota      int64          // bytes of all attachments of one person, default 1 GiB; negative is no bound
 	DrainFor       time.Duration  // for requests and sockets to end when Run ends, default 10 s
 
-	MemtableBytes uint64 // of the store: writes kept in memory before they go to a table file; 0 means its default
+	Bulk bool // to fill the data, not to serve it: nothing is durable before Close
 
 	Version string
 	Now     func() time.Time // default time.Now
@@ -198,7 +198,7 @@ func (s *Server) openData() (err error) {
 		return fmt.Errorf("make the data folder: %w", err)
 	}
 	s.db, err = pebble.Open(pebble.Options{Dir: storeDir(s.cfg.Data), Schemas: store.Schemas(), Now: s.cfg.Now, FS: s.cfg.FS, Logger: s.cfg.Logger,
-		MemtableBytes: s.cfg.MemtableBytes})
+		Bulk: s.cfg.Bulk})
 	if errors.Is(err, table.ErrLocked) {
 		return fmt.Errorf("the data folder %s is in use by another process: %w", s.cfg.Data, table.ErrLocked)
 	}
