@@ -50,7 +50,6 @@ type DB struct {
 	now     func() time.Time
 	log     *slog.Logger
 	every   time.Duration
-	bulk    bool
 
 	requests chan *request
 	quit     chan struct{} // closed by Close: no more requests
@@ -144,7 +143,7 @@ func open(opt Options, catalog table.Catalog) (_ *DB, err error) {
 		return nil, err
 	}
 	d := &DB{
-		db: db, lock: lock, guard: g, catalog: catalog, now: opt.Now, log: opt.Logger, every: opt.PurgeEvery, bulk: opt.Bulk,
+		db: db, lock: lock, guard: g, catalog: catalog, now: opt.Now, log: opt.Logger, every: opt.PurgeEvery,
 		requests: make(chan *request, maxGroup),
 		quit:     make(chan struct{}), stopped: make(chan struct{}),
 	}
@@ -246,10 +245,7 @@ func (d *DB) Close() error {
 		d.mu.Unlock()
 		last.release()
 		d.readers.Wait()
-		if d.bulk {
-			d.closeErr = errors.Join(d.db.LogData(nil, lsm.Sync), d.guard.err()) // syncs what was written before as well
-		}
-		d.closeErr = errors.Join(d.closeErr, d.db.Close(), d.lock.Close())
+		d.closeErr = errors.Join(d.db.Close(), d.lock.Close()) // syncs what was not (Bulk)
 	})
 	return d.closeErr
 }
