@@ -136,6 +136,7 @@ type Service struct {
 	draining   sync.WaitGroup // one for each sequencer at work
 
 	presence  presence
+	pages     pages
 	admission admission
 	began     time.Time // zero of the clock of admission
 }

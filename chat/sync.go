@@ -110,7 +110,9 @@ func (s *Service) syncRoom(ctx context.Context, roomID string, last, head int64,
 			return r, nil
 		}
 		to := min(head, last+syncPage)
-		events, err := LogEvents(ctx, s.log, roomID, last+1, to)
+		events, err := s.pages.events(ctx, pageKey{roomID, last + 1, to, head}, func() ([]Event, error) {
+			return LogEvents(ctx, s.log, roomID, last+1, to)
+		})
 		if err != nil {
 			return r, err
 		}
