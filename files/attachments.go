@@ -14,6 +14,7 @@ import (
 
 	"gocloud.dev/blob"
 	"gocloud.dev/gcerrors"
+	"golang.org/x/sync/semaphore"
 
 	"parley/chat"
 )
@@ -41,6 +42,8 @@ type Attachments struct {
 	key    []byte
 	now    func() time.Time
 
+	memory *semaphore.Weighted // of the pictures being decoded, in bytes
+
 	mu       sync.Mutex
 	arriving map[string]bool // files being received, by id
 }
@@ -52,7 +55,7 @@ func NewAttachments(c AttachmentConfig) *Attachments {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Attachments{bucket: c.Bucket, key: c.Key, now: c.Now, arriving: map[string]bool{}}
+	return &Attachments{bucket: c.Bucket, key: c.Key, now: c.Now, memory: semaphore.NewWeighted(maxMemory), arriving: map[string]bool{}}
 }
 
 func incomingKey(fileID string) string { return "incoming/" + fileID }
@@ -79,7 +82,7 @@ func (a *Attachments) Receive(ctx context.Context, u chat.Upload, body io.Reader
 	}
 	defer a.end(u.FileID)
 	u.Version = newVersion()
-	if err := a.store(ctx, fileKey(u.FileID, u.Version), u.Size, body); err != nil {
+	if err := a.store(ctx, fileKey(u.FileID, u.Version), unknown, u.Size, body); err != nil {
 		return chat.Upload{}, err
 	}
 	return a.examine(ctx, u)
@@ -104,12 +107,12 @@ func (a *Attachments) end(fileID string) {
 }
 
 // store writes exactly size bytes of body under key, or nothing.
-func (a *Attachments) store(ctx context.Context, key string, size int64, body io.Reader) error {
+func (a *Attachments) store(ctx context.Context, key, mediaType string, size int64, body io.Reader) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var disk *os.File // where the bucket is a folder
 	w, err := a.bucket.NewWriter(ctx, key, &blob.WriterOptions{
-		ContentType: "application/octet-stream", DisableContentTypeDetection: true,
+		ContentType: mediaType, DisableContentTypeDetection: true,
 		BeforeWrite: func(as func(any) bool) error {
 			as(&disk)
 			return nil
@@ -172,6 +175,9 @@ func (a *Attachments) examine(ctx context.Context, u chat.Upload) (chat.Upload, 
 		return chat.Upload{}, err
 	}
 	u.ContentType = sniff(head, u.ContentType)
+	if _, ok := codecOf(u.ContentType); ok {
+		return a.examinePicture(ctx, u)
+	}
 	return u, nil
 }
 
@@ -251,7 +257,7 @@ func (a *Attachments) describe(u chat.Upload, thumbnail bool) (key string, c cha
 	if err := checkID(u.FileID); err != nil || u.Version == "" || thumbnail && !u.Thumbnail {
 		return "", c, chat.Errorf(chat.NotFound, "There is no such file.")
 	}
-	c = chat.FileContent{ContentType: "application/octet-stream", ETag: `"` + u.FileID + "." + u.Version + `"`}
+	c = chat.FileContent{ContentType: unknown, ETag: `"` + u.FileID + "." + u.Version + `"`}
 	kind := "attachment"
 	if inline(u.ContentType) {
 		kind, c.ContentType = "inline", u.ContentType

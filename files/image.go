@@ -109,32 +109,36 @@ func orientation(upload []byte, format imagemeta.ImageFormat) int {
 	return found
 }
 
-// upright turns a square picture so that EXIF orientation o becomes 1. From 5 on rows and columns are swapped; of the
-// rest each is a mirror along one axis, the other, or both.
+// upright turns a picture so that EXIF orientation o becomes 1. From 5 on rows and columns are swapped; of the rest each is
+// a mirror along one axis, the other, or both.
 func upright(src *image.RGBA, o int) *image.RGBA {
 	if o == 1 {
 		return src
 	}
-	out := image.NewRGBA(src.Bounds())
-	last := AvatarSide - 1
-	for y := range AvatarSide {
-		for x := range AvatarSide {
+	w, h := src.Rect.Dx(), src.Rect.Dy()
+	right, bottom := w-1, h-1
+	if o >= 5 {
+		w, h = h, w
+	}
+	out := image.NewRGBA(image.Rect(0, 0, w, h))
+	for y := range h {
+		for x := range w {
 			sx, sy := x, y
 			switch o {
 			case 2:
-				sx = last - x
+				sx = right - x
 			case 3:
-				sx, sy = last-x, last-y
+				sx, sy = right-x, bottom-y
 			case 4:
-				sy = last - y
+				sy = bottom - y
 			case 5:
 				sx, sy = y, x
 			case 6:
-				sx, sy = y, last-x
+				sx, sy = y, bottom-x
 			case 7:
-				sx, sy = last-y, last-x
+				sx, sy = right-y, bottom-x
 			case 8:
-				sx, sy = last-y, x
+				sx, sy = right-y, x
 			}
 			out.SetRGBA(x, y, src.RGBAAt(sx, sy))
 		}

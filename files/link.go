@@ -99,7 +99,7 @@ func text(s string) *string {
 }
 
 func cacheControl(d time.Duration) string {
-	return fmt.Sprintf("private, max-age=%d, immutable", int(d.Seconds()))
+	return fmt.Sprintf("private, immutable, max-age=%d", int(d.Seconds()))
 }
 
 // sign makes a path that Check accepts until it expires.
