@@ -2,13 +2,13 @@ package files_test
 
 import (
 	"bytes"
+	"compress/zlib"
 	"encoding/binary"
 	"hash/crc32"
 	"image"
 	"image/color"
 	"image/gif"
 	"image/jpeg"
-	"image/png"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -232,16 +232,40 @@ func gifOf(w, h uint16, frames int) []byte {
 	return append(out, 0x3b)
 }
 
-func TestHostilePictures(t *testing.T) {
-	whole := asJPEG(t, painted(300, 300))
-	var bomb bytes.Buffer // 64 million pixels in 60 KB
-	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&bomb, image.NewRGBA64(image.Rect(0, 0, 8000, 8000))); err != nil {
+// bomb is a whole PNG of one color: some hundred KB that become as many MB.
+func bomb(t *testing.T, w, h int) []byte {
+	t.Helper()
+	out := pngOfSize(uint32(w), uint32(h)) // of four bytes a pixel
+	var data bytes.Buffer
+	z, err := zlib.NewWriterLevel(&data, zlib.BestSpeed)
+	if err != nil {
 		t.Fatal(err)
 	}
+	row := make([]byte, 1+4*w)
+	for range h {
+		if _, err := z.Write(row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	chunk := func(name string, data []byte) {
+		out = binary.BigEndian.AppendUint32(out, uint32(len(data)))
+		body := append([]byte(name), data...)
+		out = binary.BigEndian.AppendUint32(append(out, body...), crc32.ChecksumIEEE(body))
+	}
+	chunk("IDAT", data.Bytes())
+	chunk("IEND", nil)
+	return out
+}
+
+func TestHostilePictures(t *testing.T) {
+	whole := asJPEG(t, painted(300, 300))
 	for name, upload := range map[string][]byte{
 		"cut off":            whole[:len(whole)/2],
 		"a header alone":     pngOfSize(10, 10),
-		"a bomb":             bomb.Bytes(),
+		"a bomb":             bomb(t, 9000, 9000),
 		"it says it is huge": pngOfSize(1<<31-1, 1<<31-1),
 		"ten thousand":       gifOf(10, 10, 10_000),
 		"a huge animation":   gifOf(60_000, 1000, 10),
