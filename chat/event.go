@@ -39,6 +39,7 @@ type Event struct {
 	Presence   *Presence
 	Typing     *Typing
 	Read       *Read
+	Notified   *Notification
 
 	// Origin is the connection that asked for it: it is told by an acknowledgement in place of the event.
 	Origin Origin
@@ -75,6 +76,12 @@ type Read struct {
 	RoomID string `json:"roomId"`
 	UserID string `json:"userId"`
 	Seq    int64  `json:"seq"`
+}
+
+// Notification tells a person of a message that concerns them, as far as their level for the room lets it.
+type Notification struct {
+	Kind    NoticeKind `json:"kind"`
+	Message *Message   `json:"message"`
 }
 
 // event is the frame of a change. For MessageChanged msg is the message as it is now: its contents may be newer than

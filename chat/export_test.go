@@ -15,3 +15,9 @@ const (
 	MaxWaiting = maxBytes
 	MaxWait    = maxWait
 )
+
+// ParseMentions is what a text mentions.
+func ParseMentions(text string) (names []string, room, here bool) {
+	m := parseMentions(text)
+	return m.names, m.room, m.here
+}

@@ -48,6 +48,10 @@ type Commit struct {
 	Leave []Membership
 	// Marks are read markers to set, by user.
 	Marks map[string]Marker
+	// Notices are notices of New or Changed messages to store, and Obsolete those of Changed messages to remove, if they
+	// are there.
+	Notices  []Notice
+	Obsolete []Notice
 	// OldNameKey is the room's NameKey before, when the step changes it.
 	OldNameKey string
 	// Attach are the files that New take along, as they were read: ready. They are attached with it, or the error is a
@@ -59,8 +63,13 @@ type Commit struct {
 	Gone bool
 }
 
-// MaxCommitMessages is how many new messages one Commit may hold.
-const MaxCommitMessages = 24
+// Limits of one Commit.
+const (
+	MaxCommitMessages = 24 // new messages
+	// MaxCommitRows bounds three for each new message, two for each attachment and one for each notice together: stores
+	// write at most a hundred rows at once.
+	MaxCommitRows = 92
+)
 
 // Log keeps rooms, their members and their logs.
 type Log interface {
@@ -71,12 +80,20 @@ type Log interface {
 	// Messages returns messages with from ≤ Seq ≤ to, ascending, or descending with reverse, at most limit (≤ 1000).
 	// Fewer than limit means that there are no more.
 	Messages(ctx context.Context, roomID string, from, to int64, limit int, reverse bool) ([]Message, error)
+	// MessagesAt returns the messages that are there out of those asked for, in their order.
+	MessagesAt(ctx context.Context, at ...Place) ([]Message, error)
 	// Changes returns changes with from ≤ Seq ≤ to, ascending, at most limit (≤ 1000).
 	Changes(ctx context.Context, roomID string, from, to int64, limit int) ([]Change, error)
 	// Purge removes what is left of rooms that are gone; the contents of their files are due then. It may be repeated, and by several processes.
 	Purge(ctx context.Context) error
 	// MessagesOf returns messages of one person over all rooms, newest first, and a cursor for more (empty at the end).
 	MessagesOf(ctx context.Context, userID, cursor string, limit int) ([]Message, string, error)
+}
+
+// Place is where a message stands.
+type Place struct {
+	RoomID string
+	Seq    int64
 }
 
 // Rooms finds rooms and members.
@@ -89,6 +106,8 @@ type Rooms interface {
 	RoomsOf(ctx context.Context, userID string) ([]Membership, error)
 	// Member returns one membership, or NotFound.
 	Member(ctx context.Context, roomID, userID string) (Membership, error)
+	// MembersAmong returns those memberships that there are, in the order of userIDs.
+	MembersAmong(ctx context.Context, roomID string, userIDs ...string) ([]Membership, error)
 	// Members returns members by user id, and a cursor.
 	Members(ctx context.Context, roomID, cursor string, limit int) ([]Membership, string, error)
 }
@@ -106,6 +125,29 @@ type Markers interface {
 	Mark(ctx context.Context, userID string, m Marker) (bool, error)
 	// MarkersOf returns all markers of a person.
 	MarkersOf(ctx context.Context, userID string) ([]Marker, error)
+	// MarkersIn returns the markers of people in one room, of those who have one.
+	MarkersIn(ctx context.Context, roomID string, userIDs ...string) (map[string]Marker, error)
+}
+
+// Notices keeps what concerns people more than other messages (Commit.Notices), and how they want to be told.
+type Notices interface {
+	// NoticesOf returns the notices of one person by the ids of their messages, the newest first, only those before the
+	// message id given (empty: all), at most limit (≤ 1000). Fewer than limit means that there are no more.
+	NoticesOf(ctx context.Context, userID, before string, limit int) ([]Notice, error)
+	// RoomNotices returns the notices for a whole room with from ≤ Seq ≤ to, descending, at most limit (≤ 1000).
+	RoomNotices(ctx context.Context, roomID string, from, to int64, limit int) ([]Notice, error)
+	// SetLevel stores the level that a person chose for a room. It goes when they leave.
+	SetLevel(ctx context.Context, userID, roomID string, l Level) error
+	// LevelsOf returns the levels of a person by room, where they chose one.
+	LevelsOf(ctx context.Context, userID string) (map[string]Level, error)
+	// Levels returns the levels of people in one room, of those who chose one.
+	Levels(ctx context.Context, roomID string, userIDs ...string) (map[string]Level, error)
+	// Loud returns those who chose LevelAll for a room, by user id, and a cursor.
+	Loud(ctx context.Context, roomID, cursor string, limit int) ([]string, string, error)
+	// SetRules stores a person's rules.
+	SetRules(ctx context.Context, userID string, r NotifyRules) error
+	// Rules returns the rules of people, of those who chose some.
+	Rules(ctx context.Context, userIDs ...string) (map[string]NotifyRules, error)
 }
 
 // Users keeps people and what they sign in with.
@@ -119,6 +161,8 @@ type Users interface {
 	// Account and AccountByName return one account, or NotFound.
 	Account(ctx context.Context, userID string) (Account, error)
 	AccountByName(ctx context.Context, username string) (Account, error)
+	// UserIDs returns who has these usernames, where somebody has.
+	UserIDs(ctx context.Context, usernames ...string) (map[string]string, error)
 	// Users returns those who exist out of those asked for, in their order.
 	Users(ctx context.Context, userIDs ...string) ([]User, error)
 	// SearchUsers returns people one of whose names has a word that begins with prefix (folded, as Names.NicknameKey),

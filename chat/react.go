@@ -21,7 +21,8 @@ func (s *Service) React(ctx context.Context, by, roomID, messageID, emoji string
 	if err != nil {
 		return Message{}, err
 	}
-	return s.changeMessage(ctx, by, roomID, messageID, func(_ *author, m *Message) (bool, error) {
+	return s.changeMessage(ctx, by, roomID, messageID, func(_ context.Context, r *revision) (bool, error) {
+		m := &r.msg
 		if m.DeletedAt != 0 {
 			return false, wasDeleted()
 		}
@@ -49,7 +50,8 @@ func (s *Service) Unreact(ctx context.Context, by, roomID, messageID, emoji stri
 	if err != nil {
 		return Message{}, err
 	}
-	return s.changeMessage(ctx, by, roomID, messageID, func(_ *author, m *Message) (bool, error) {
+	return s.changeMessage(ctx, by, roomID, messageID, func(_ context.Context, r *revision) (bool, error) {
+		m := &r.msg
 		i := slices.Index(m.Reactions[emoji], by)
 		if i < 0 {
 			return false, nil

@@ -1,11 +1,14 @@
 package chat
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
-// smallRoom is up to how many members everybody is told how far each one has read, and who comes and goes. In larger
-// rooms that traffic would grow with the square of their size; there clients ask.
+// Up to how many members everybody is told how far each one has read and may mention all of them, and is told who comes
+// and goes. In larger rooms that traffic would grow with the square of their size; there clients ask.
 const (
-	smallReads    = 20
+	smallRoom     = 20
 	SmallPresence = 200
 )
 
@@ -41,26 +44,73 @@ func (s *Service) MarkRead(ctx context.Context, by, roomID string, seq int64) er
 	}
 	e := Event{Read: &Read{RoomID: roomID, UserID: by, Seq: m.Seq}}
 	s.deliverer.ToUser(ctx, by, e)
-	if r.MemberCount <= smallReads {
-		s.deliverer.Signal(ctx, roomID, by, e)
+	if r.MemberCount <= smallRoom {
+		return s.tellRead(ctx, &r, by, e)
 	}
 	return nil
 }
 
-// UnreadCounts returns the counts of all rooms of by.
-func (s *Service) UnreadCounts(ctx context.Context, by string) ([]Unread, error) {
-	_, rooms, err := s.myRooms(ctx, by)
+// tellRead tells the others of a small room how far by has read, but those who do not want to know, and nobody if by
+// does not want it known.
+func (s *Service) tellRead(ctx context.Context, r *Room, by string, e Event) error {
+	members, _, err := s.rooms.Members(ctx, r.RoomID, "", smallRoom)
+	if err != nil {
+		return err
+	}
+	ids := userIDs(members)
+	rules, err := s.notices.Rules(ctx, ids...)
+	if err != nil {
+		return err
+	}
+	open := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return hidesReads(rules, id) })
+	switch {
+	case !slices.Contains(open, by):
+	case len(open) == len(ids):
+		s.deliverer.Signal(ctx, r.RoomID, by, e)
+	default:
+		for _, id := range open {
+			if id != by {
+				s.deliverer.ToUser(ctx, id, e)
+			}
+		}
+	}
+	return nil
+}
+
+// Reads returns how far the members of a small room have read, without those who do not want it known; by is then told
+// of nobody either.
+func (s *Service) Reads(ctx context.Context, by, roomID string) ([]Read, error) {
+	r, err := s.member(ctx, roomID, by)
 	if err != nil {
 		return nil, err
 	}
-	markers, err := s.markersOf(ctx, by)
+	if r.MemberCount > smallRoom {
+		return nil, Errorf(Forbidden, "Who has read what is told in rooms of at most %d members.", smallRoom)
+	}
+	members, _, err := s.rooms.Members(ctx, roomID, "", smallRoom)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]Unread, len(rooms))
-	for i := range rooms {
-		r, m := &rooms[i], markers[rooms[i].RoomID]
-		out[i] = Unread{RoomID: r.RoomID, HeadSeq: r.HeadSeq, ReadSeq: m.Seq, Unread: r.unread(m)}
+	ids := userIDs(members)
+	rules, err := s.notices.Rules(ctx, ids...)
+	if err != nil {
+		return nil, err
+	}
+	markers, err := s.markers.MarkersIn(ctx, roomID, ids...)
+	if err != nil {
+		return nil, err
+	}
+	out := []Read{}
+	for _, id := range ids {
+		if id == by || !hidesReads(rules, id) && !hidesReads(rules, by) {
+			out = append(out, Read{RoomID: roomID, UserID: id, Seq: markers[id].Seq})
+		}
 	}
 	return out, nil
+}
+
+// hidesReads tells whether somebody has switched read receipts off, by the rules of those who chose some.
+func hidesReads(rules map[string]NotifyRules, userID string) bool {
+	r, chosen := rules[userID]
+	return chosen && !r.ReadReceipts
 }

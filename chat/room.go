@@ -55,6 +55,8 @@ type Room struct {
 	MemberCount  int   `json:"-"`
 	// LastSeq is the number that created the newest message, zero before the first.
 	LastSeq int64 `json:"-"`
+	// WideSeq is the newest message that left a notice for the whole room, zero before the first. It may be gone since.
+	WideSeq int64 `json:"-"`
 }
 
 // Membership is one person in one room. ReadSeq is filled in where a person asks for their own.

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -210,11 +211,11 @@ func (s *Service) Room(ctx context.Context, by, roomID string) (RoomView, error)
 	if err != nil {
 		return RoomView{}, err
 	}
-	markers, err := s.markersOf(ctx, by)
+	views, err := s.viewsOf(ctx, by, map[string]Membership{roomID: m}, rooms)
 	if err != nil {
 		return RoomView{}, err
 	}
-	return s.viewOf(ctx, &rooms[0], m, markers[roomID])
+	return views[0], nil
 }
 
 // MyRooms returns all rooms of by.
@@ -223,19 +224,7 @@ func (s *Service) MyRooms(ctx context.Context, by string) ([]RoomView, error) {
 	if err != nil {
 		return nil, err
 	}
-	markers, err := s.markersOf(ctx, by)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]RoomView, 0, len(rooms))
-	for i := range rooms {
-		v, err := s.viewOf(ctx, &rooms[i], mine[rooms[i].RoomID], markers[rooms[i].RoomID])
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, v)
-	}
-	return out, nil
+	return s.viewsOf(ctx, by, mine, rooms)
 }
 
 // myRooms returns a person's memberships by room, and those rooms.
@@ -253,28 +242,90 @@ func (s *Service) myRooms(ctx context.Context, userID string) (map[string]Member
 	return mine, rooms, err
 }
 
-// viewOf is a room as one of its members sees it.
-func (s *Service) viewOf(ctx context.Context, r *Room, m Membership, read Marker) (RoomView, error) {
-	m.ReadSeq = read.Seq
-	v := RoomView{Room: *r, MemberCount: r.MemberCount, Joined: true, Membership: &m, Unread: r.unread(read)}
-	if r.LastSeq > 0 {
-		last, err := s.log.Messages(ctx, r.RoomID, r.LastSeq, r.LastSeq, 1, false)
-		if err != nil {
-			return RoomView{}, err
-		}
-		if len(last) > 0 {
-			v.LastMessage = &last[0]
-		}
-	}
-	if r.Kind != Direct {
-		return v, nil
-	}
-	members, _, err := s.rooms.Members(ctx, r.RoomID, "", MaxDirect)
+// viewsOf are rooms as a member of them sees them. What the rooms have in common is read at once.
+func (s *Service) viewsOf(ctx context.Context, by string, mine map[string]Membership, rooms []Room) ([]RoomView, error) {
+	markers, err := s.markersOf(ctx, by)
 	if err != nil {
-		return RoomView{}, err
+		return nil, err
 	}
-	v.Members, err = s.users.Users(ctx, userIDs(members)...)
-	return v, err
+	levels, err := s.notices.LevelsOf(ctx, by)
+	if err != nil {
+		return nil, err
+	}
+	mentions, err := s.mentions(ctx, by, rooms, markers)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]RoomView, len(rooms))
+	for i := range rooms {
+		r := &rooms[i]
+		m := mine[r.RoomID]
+		m.ReadSeq = markers[r.RoomID].Seq
+		out[i] = RoomView{Room: *r, MemberCount: r.MemberCount, Joined: true, Membership: &m, Unread: r.unread(markers[r.RoomID]),
+			Mentions: mentions[r.RoomID], Notify: cmp.Or(levels[r.RoomID], LevelDefault)}
+	}
+	if err := s.addLast(ctx, out); err != nil {
+		return nil, err
+	}
+	return out, s.addPeople(ctx, out)
+}
+
+// addLast adds the newest message to each room.
+func (s *Service) addLast(ctx context.Context, views []RoomView) error {
+	at := make([]Place, 0, len(views))
+	for i := range views {
+		if views[i].LastSeq > 0 {
+			at = append(at, Place{views[i].RoomID, views[i].LastSeq})
+		}
+	}
+	last, err := s.log.MessagesAt(ctx, at...)
+	byRoom := make(map[string]*Message, len(last))
+	for i := range last {
+		byRoom[last[i].RoomID] = &last[i]
+	}
+	for i := range views {
+		views[i].LastMessage = byRoom[views[i].RoomID]
+	}
+	return err
+}
+
+// addPeople adds their members to direct rooms.
+func (s *Service) addPeople(ctx context.Context, views []RoomView) error {
+	var direct []*RoomView
+	for i := range views {
+		if views[i].Kind == Direct {
+			direct = append(direct, &views[i])
+		}
+	}
+	if len(direct) == 0 {
+		return nil
+	}
+	members := make([][]Membership, len(direct))
+	err := each(len(direct), func(i int) (err error) {
+		members[i], _, err = s.rooms.Members(ctx, direct[i].RoomID, "", MaxDirect)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	var ids []string
+	for _, m := range members {
+		ids = append(ids, userIDs(m)...)
+	}
+	slices.Sort(ids)
+	users, err := s.users.Users(ctx, slices.Compact(ids)...)
+	byID := make(map[string]User, len(users))
+	for _, u := range users {
+		byID[u.UserID] = u
+	}
+	for i, v := range direct {
+		for _, m := range members[i] {
+			if u, ok := byID[m.UserID]; ok {
+				v.Members = append(v.Members, u)
+			}
+		}
+	}
+	return err
 }
 
 func userIDs(members []Membership) []string {
@@ -284,9 +335,6 @@ func userIDs(members []Membership) []string {
 	}
 	return ids
 }
-
-// unread counts the messages after a marker.
-func (r *Room) unread(m Marker) int64 { return max(0, r.MessageCount-m.Ordinal) }
 
 func (s *Service) markersOf(ctx context.Context, userID string) (map[string]Marker, error) {
 	markers, err := s.markers.MarkersOf(ctx, userID)

@@ -15,6 +15,9 @@ func (s *Service) Submit(ctx context.Context, by string, m NewMessage, origin Or
 		return
 	}
 	st := &step{by: by, origin: origin, msg: msg, done: done}
+	if said := parseMentions(msg.Content); !said.none() {
+		st.said = &said
+	}
 	if len(m.Attachments) > 0 {
 		s.enqueueFiles(ctx, m, st)
 		return
@@ -69,7 +72,9 @@ func (s *Service) Edit(ctx context.Context, by, roomID, messageID, content strin
 	if err != nil {
 		return Message{}, err
 	}
-	return s.changeMessage(ctx, by, roomID, messageID, func(_ *author, m *Message) (bool, error) {
+	said := parseMentions(content)
+	return s.changeMessage(ctx, by, roomID, messageID, func(ctx context.Context, r *revision) (bool, error) {
+		m := &r.msg
 		switch {
 		case m.UserID != by:
 			return false, Errorf(Forbidden, "Only the author can edit a message.")
@@ -84,18 +89,23 @@ func (s *Service) Edit(ctx context.Context, by, roomID, messageID, content strin
 		if m.size() > maxMessageSize {
 			return false, &Error{Code: TooLarge, Field: "content", Message: "With the reactions to it, the message would be too large."}
 		}
-		return true, nil
+		return true, r.readdress(ctx, &said)
 	})
 }
 
 // Delete empties a message: one's own, or in a room of many as a moderator anybody's. Deleting again changes nothing.
 func (s *Service) Delete(ctx context.Context, by, roomID, messageID string) (Message, error) {
-	return s.changeMessage(ctx, by, roomID, messageID, func(a *author, m *Message) (bool, error) {
+	return s.changeMessage(ctx, by, roomID, messageID, func(ctx context.Context, r *revision) (bool, error) {
+		m := &r.msg
 		switch {
-		case m.UserID != by && a.Role.rank() < Moderator.rank():
+		case m.UserID != by && r.by.Role.rank() < Moderator.rank():
 			return false, Errorf(Forbidden, "Only the author or a moderator can delete a message.")
 		case m.DeletedAt != 0:
 			return false, nil
+		}
+		var err error
+		if r.commit.Obsolete, err = r.notices(ctx); err != nil {
+			return false, err
 		}
 		m.Content, m.DeletedAt = "", s.now().UnixMilli()
 		m.Attachments, m.Reactions, m.Mentions = nil, nil, nil
@@ -105,9 +115,17 @@ func (s *Service) Delete(ctx context.Context, by, roomID, messageID string) (Mes
 
 func wasDeleted() error { return Errorf(Conflict, "The message was deleted.") }
 
+// revision is a change of one message on its way into a plan.
+type revision struct {
+	*view
+	commit *Commit
+	by     *author
+	msg    Message
+}
+
 // changeMessage gives a message a new form by the next number of the log; edit changes it, or returns false and leaves
 // it as it is.
-func (s *Service) changeMessage(ctx context.Context, by, roomID, messageID string, edit func(a *author, m *Message) (bool, error)) (Message, error) {
+func (s *Service) changeMessage(ctx context.Context, by, roomID, messageID string, edit func(ctx context.Context, r *revision) (bool, error)) (Message, error) {
 	if err := checkID("roomId", roomID, maxID); err != nil {
 		return Message{}, err
 	}
@@ -125,20 +143,25 @@ func (s *Service) changeMessage(ctx context.Context, by, roomID, messageID strin
 		if err != nil {
 			return c, err
 		}
-		before := m
-		changed, err := edit(a, &m)
-		if out = m; err != nil || !changed {
-			return c, err
+		r := revision{view: v, commit: &c, by: a, msg: m}
+		changed, err := edit(ctx, &r)
+		if out = r.msg; err != nil || !changed {
+			return v.begin(), err
 		}
-		c.add(MessageChanged, by, s.now().UnixMilli(), nil)
-		change := &c.Changes[0]
-		change.Room, change.MessageSeq = nil, m.Seq
-		m.UpdatedSeq = change.Seq
-		c.Changed, c.Drop, out = []Message{m}, dropped(&before, &m), m
+		c.change(by, s.now().UnixMilli(), &r.msg)
+		c.Drop, out = dropped(&m, &r.msg), r.msg
 		return c, nil
 	})
 	if err != nil {
 		return Message{}, err
 	}
 	return out, nil
+}
+
+// change appends the new form of a message to the commit, under the next number.
+func (c *Commit) change(by string, at Millis, m *Message) {
+	c.Room.HeadSeq++
+	m.UpdatedSeq = c.Room.HeadSeq
+	c.Changed = append(c.Changed, *m)
+	c.Changes = append(c.Changes, Change{RoomID: m.RoomID, Seq: m.UpdatedSeq, Kind: MessageChanged, By: by, At: at, MessageSeq: m.Seq})
 }

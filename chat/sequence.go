@@ -25,7 +25,8 @@ type step struct {
 	origin Origin
 	at     time.Duration // when it was queued, on the Service's clock
 
-	msg  *Message // a new message without its number, or
+	msg  *Message   // a new message without its number,
+	said *mentioned // what it mentions, nil for nothing; or
 	plan func(ctx context.Context, v *view) (Commit, error)
 
 	files []string // that msg takes along
@@ -65,6 +66,8 @@ type sequencer struct {
 	took    [2]time.Duration // by the last runs
 	busy    bool
 	dead    bool // no longer in the service's map
+
+	untold *untold // of the last commit; told once who asked has their answers
 
 	known   bool // room and members are those of the stored head
 	room    Room // HeadSeq zero: there is no such room
@@ -154,6 +157,9 @@ func (q *sequencer) drain() {
 			for _, st := range steps[:n] {
 				st.answer()
 			}
+			if q.untold != nil {
+				q.tell()
+			}
 			steps = steps[n:]
 		}
 	}
@@ -188,11 +194,24 @@ func (q *sequencer) retire() {
 	}
 }
 
+// rows is at most how many rows the store writes for a new message.
+func (st *step) rows() int {
+	n := 3 + 2*len(st.files)
+	if st.said != nil {
+		n += st.said.rows()
+	}
+	if st.msg.ReplyTo != "" {
+		n++
+	}
+	return n
+}
+
 // messageRun is how many steps from the first on can share a commit: new messages with different keys.
 func messageRun(steps []*step) int {
-	n, files := 1, len(steps[0].files)
+	n, files, rows := 1, len(steps[0].files), steps[0].rows()
 	for n < len(steps) && n < MaxCommitMessages && steps[n].msg != nil {
-		if files += len(steps[n].files); files > MaxCommitAttachments {
+		files += len(steps[n].files)
+		if rows += steps[n].rows(); files > MaxCommitAttachments || rows > MaxCommitRows {
 			return n
 		}
 		for _, st := range steps[:n] {
@@ -315,20 +334,13 @@ func (q *sequencer) planMessages(ctx context.Context, steps []*step) (Commit, []
 	kept := make([]*step, 0, len(steps))
 	at := q.s.now().UnixMilli()
 	for _, st := range steps {
-		from, err := q.author(ctx, st)
-		if err == nil && len(st.files) > 0 {
-			err = q.attach(ctx, st, &c)
-		}
+		m, notices, err := q.planMessage(ctx, st, &c, at)
 		if err != nil {
 			q.refuseMessage(ctx, st, err)
 			continue
 		}
-		c.Room.HeadSeq++
-		c.Room.MessageCount++
-		c.Room.LastSeq = c.Room.HeadSeq
-		m := *st.msg
-		m.Seq, m.Ordinal, m.CreatedAt, m.Username = c.Room.HeadSeq, c.Room.MessageCount, at, from.username
-		m.MessageID = NewMessageID(at, m.Seq)
+		c.addNotices(notices)
+		c.Room.HeadSeq, c.Room.MessageCount, c.Room.LastSeq = m.Seq, m.Ordinal, m.Seq
 		c.New = append(c.New, m)
 		if q.s.shared {
 			c.Origins = append(c.Origins, st.origin)
@@ -336,6 +348,28 @@ func (q *sequencer) planMessages(ctx context.Context, steps []*step) (Commit, []
 		kept = append(kept, st)
 	}
 	return c, kept
+}
+
+// planMessage is the next message of a commit, and the notices that it leaves; what it takes along is in the commit if
+// there is no error.
+func (q *sequencer) planMessage(ctx context.Context, st *step, c *Commit, at Millis) (m Message, notices []Notice, err error) {
+	from, answered, err := q.author(ctx, st)
+	if err != nil {
+		return m, nil, err
+	}
+	m = *st.msg
+	m.Seq, m.Ordinal, m.CreatedAt, m.Username = c.Room.HeadSeq+1, c.Room.MessageCount+1, at, from.username
+	m.MessageID = NewMessageID(at, m.Seq)
+	if st.said != nil || answered != nil {
+		if notices, err = q.address(ctx, &m, from, answered, st.said); err != nil {
+			return m, nil, err
+		}
+	}
+	if len(st.files) > 0 {
+		err = q.attach(ctx, st, c)
+		m.Attachments = st.msg.Attachments
+	}
+	return m, notices, err
 }
 
 // refuseMessage refuses a new message, unless it was sent before: then its first result counts, whatever has changed since.
@@ -355,25 +389,25 @@ func (q *sequencer) refuseMessage(ctx context.Context, st *step, reason error) {
 	}
 }
 
-// author checks that the sender of a new message may send it.
-func (q *sequencer) author(ctx context.Context, st *step) (*author, error) {
-	from, err := q.member(ctx, st.by)
-	if err != nil {
-		return nil, err
+// author checks that the sender of a new message may send it, and returns them and the message that it answers, if any.
+func (q *sequencer) author(ctx context.Context, st *step) (from *author, answered *Message, err error) {
+	if from, err = q.member(ctx, st.by); err != nil {
+		return nil, nil, err
 	}
 	if from == nil {
-		return nil, q.s.notAMember(&q.room)
+		return nil, nil, q.s.notAMember(&q.room)
 	}
-	if st.msg.ReplyTo != "" {
-		to, err := (&view{q: q, Room: q.room}).message(ctx, st.msg.ReplyTo)
-		if err != nil {
-			return nil, invalid("replyTo", "The message to reply to is not in this room.")
-		}
-		if to.DeletedAt != 0 {
-			return nil, invalid("replyTo", "The message to reply to was deleted.")
-		}
+	if st.msg.ReplyTo == "" {
+		return from, nil, nil
 	}
-	return from, nil
+	to, err := (&view{q: q, Room: q.room}).message(ctx, st.msg.ReplyTo)
+	if err != nil {
+		return nil, nil, invalid("replyTo", "The message to reply to is not in this room.")
+	}
+	if to.DeletedAt != 0 {
+		return nil, nil, invalid("replyTo", "The message to reply to was deleted.")
+	}
+	return from, &to, nil
 }
 
 // committed makes a commit known to the members that are connected, in log order. Those who asked are told next.
@@ -395,18 +429,23 @@ func (q *sequencer) committed(ctx context.Context, c *Commit, steps []*step, sin
 	for i := range c.New {
 		steps[i].stored = &c.New[i]
 	}
+	if len(c.New) > 0 && (len(c.Notices) > 0 || c.Room.Kind == Direct) {
+		q.untold = &untold{messages: c.New, notices: c.Notices}
+	}
 }
 
-// commitEvents are the events of a commit, in log order. A commit has new messages or changes, not both.
+// commitEvents are the events of a commit, in log order. A commit has new messages or changes, not both; changed
+// messages stand in the order of their changes.
 func commitEvents(c *Commit, steps []*step) []Event {
 	events := make([]Event, 0, len(c.New)+len(c.Changes))
 	for i := range c.New {
 		events = append(events, Event{Seq: c.New[i].Seq, NewMessage: &c.New[i], Origin: steps[i].origin})
 	}
+	changed := c.Changed
 	for i := range c.Changes {
 		var msg *Message
 		if c.Changes[i].Kind == MessageChanged {
-			msg = &c.Changed[0]
+			msg, changed = &changed[0], changed[1:]
 		}
 		events = append(events, c.Changes[i].event(msg))
 	}

@@ -12,6 +12,7 @@ type Config struct {
 	Log       Log
 	Rooms     Rooms
 	Markers   Markers
+	Notices   Notices
 	Users     Users
 	Seen      Seen
 	Deliverer Deliverer
@@ -73,7 +74,8 @@ type RoomView struct {
 	Joined      bool        `json:"joined"`
 	Membership  *Membership `json:"membership,omitempty"`
 	Unread      int64       `json:"unread"`
-	Mentions    int64       `json:"mentions"`
+	Mentions    int64       `json:"mentions"`         // unread messages that name one or answer one, at most MaxMentionCount
+	Notify      Level       `json:"notify,omitempty"` // of one's own rooms
 	LastMessage *Message    `json:"lastMessage,omitempty"`
 	Members     []User      `json:"members,omitempty"` // of a direct room
 }
@@ -120,6 +122,7 @@ type Service struct {
 	log       Log
 	rooms     Rooms
 	markers   Markers
+	notices   Notices
 	users     Users
 	seen      Seen
 	deliverer Deliverer
@@ -150,7 +153,7 @@ func New(c Config) *Service {
 		c.Logger = slog.Default()
 	}
 	return &Service{
-		log: c.Log, rooms: c.Rooms, markers: c.Markers, users: c.Users, seen: c.Seen, deliverer: c.Deliverer, limiter: c.Limiter,
+		log: c.Log, rooms: c.Rooms, markers: c.Markers, notices: c.Notices, users: c.Users, seen: c.Seen, deliverer: c.Deliverer, limiter: c.Limiter,
 		names: c.Names, shared: c.Shared, now: c.Now, logger: c.Logger, files: c.Files, sweep: make(chan struct{}, 1),
 		sequencers: make(map[string]*sequencer), began: c.Now(),
 		presence: presence{pending: make(map[string]pendingPresence), announced: make(map[string]bool)},

@@ -68,7 +68,7 @@ func (h *house) service(ears chat.Deliverer, log chat.Log, l limiter) *chat.Serv
 	if log == nil {
 		log = h.store
 	}
-	return chat.New(chat.Config{Log: log, Rooms: h.store, Markers: h.store, Users: h.store, Seen: h.store, Deliverer: ears,
+	return chat.New(chat.Config{Log: log, Rooms: h.store, Markers: h.store, Notices: h.store, Users: h.store, Seen: h.store, Deliverer: ears,
 		Limiter: l, Names: names.Precis{}, Now: h.clock.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 }
 
@@ -143,6 +143,8 @@ func tell(e chat.Event) string {
 		return fmt.Sprintf("%d %s %s", e.Seq, e.Room.Change, e.Room.Membership.UserID)
 	case e.Room != nil:
 		return fmt.Sprintf("%d %s", e.Seq, e.Room.Change)
+	case e.Notified != nil:
+		return fmt.Sprintf("notified %s %s", e.Notified.Kind, e.Notified.Message.Content)
 	case e.Typing != nil:
 		return "typing " + e.Typing.UserID
 	case e.Read != nil:

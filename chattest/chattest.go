@@ -17,6 +17,7 @@ type Ports interface {
 	chat.Log
 	chat.Rooms
 	chat.Markers
+	chat.Notices
 	chat.Users
 	chat.Seen
 	chat.Sessions
@@ -62,6 +63,13 @@ func Run(t *testing.T, open func(t *testing.T, now func() time.Time) Ports) {
 		{"Markers/Forward", markersForward},
 		{"Markers/AtOnce", markersAtOnce},
 		{"Markers/Commit", markersCommit},
+		{"Notices/Kept", noticesKept},
+		{"Notices/OfRooms", noticesOfRooms},
+		{"Notices/LargestCommits", noticesLargest},
+		{"Notices/Levels", levels},
+		{"Notices/LevelsAtOnce", levelsAtOnce},
+		{"Notices/Rules", notifyRules},
+		{"ManyAtOnce", readsOfMany},
 		{"Users/RoundTrip", usersRoundTrip},
 		{"Users/UniqueName", usersUnique},
 		{"Users/First", usersFirst},

@@ -45,6 +45,10 @@ func (f frame) event() (e Event, ok bool, err error) {
 		}
 	case "presence":
 		ok, err = true, json.Unmarshal(f.Data, &e.Presence)
+	case "notification":
+		if err = json.Unmarshal(f.Data, &e.Notified); err == nil && e.Notified.Message != nil {
+			e.RoomID, ok = e.Notified.Message.RoomID, true
+		}
 	case "typing":
 		if err = json.Unmarshal(f.Data, &e.Typing); err == nil {
 			e.RoomID, ok = e.Typing.RoomID, true

@@ -13,6 +13,7 @@ type Event struct {
 	Presence   *chat.Presence
 	Typing     *chat.Typing
 	Read       *chat.Read
+	Notified   *chat.Notification
 
 	// Reset says that too much was missed to be told one by one: what is held of the room is to be thrown away and
 	// read anew by History. Seq is where the room's log goes on from; zero means that one is not a member any more.

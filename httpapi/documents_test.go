@@ -56,6 +56,11 @@ DELETE /api/v1/rooms/{roomId}/messages/{messageId}
 PUT /api/v1/rooms/{roomId}/messages/{messageId}/reactions/{emoji}
 DELETE /api/v1/rooms/{roomId}/messages/{messageId}/reactions/{emoji}
 PUT /api/v1/rooms/{roomId}/read
+GET /api/v1/rooms/{roomId}/reads
+PUT /api/v1/rooms/{roomId}/notifications
+GET /api/v1/me/notifications
+PUT /api/v1/me/notifications
+GET /api/v1/notifications
 GET /api/v1/unread
 POST /api/v1/sync
 GET /api/v1/push/key

@@ -98,6 +98,63 @@ func TestTwoPeopleTalk(t *testing.T) {
 	s.api(bob, "GET", "/users/"+ada.user.UserID+"/messages", nil, 200)
 }
 
+func TestNotifications(t *testing.T) {
+	s := newServer(t)
+	ada, bob, eve := s.join("ada"), s.join("bob"), s.join("eve")
+	room := s.room(ada, "private", "Attic")
+	s.api(ada, "PUT", "/rooms/"+room+"/members/"+bob.user.UserID, obj{}, 200)
+	var m chat.Message
+	s.api(ada, "POST", "/rooms/"+room+"/messages", obj{"content": "@bob look, @eve", "clientMessageId": "c1"}, 201).json(&m)
+	if len(m.Mentions) != 1 || m.Mentions[0] != bob.user.UserID {
+		t.Fatalf("mentions %v", m.Mentions)
+	}
+	centre := func(p *person) []chat.NotificationView {
+		var page struct{ Notifications []chat.NotificationView }
+		s.api(p, "GET", "/notifications?limit=10", nil, 200).json(&page)
+		return page.Notifications
+	}
+	got := centre(bob)
+	if len(got) != 1 || got[0].Kind != chat.NoticeMention || got[0].Message.MessageID != m.MessageID || got[0].Room.Name != "Attic" || got[0].Read {
+		t.Fatalf("notifications %+v", got)
+	}
+	if n := len(centre(eve)) + len(centre(ada)); n != 0 {
+		t.Errorf("%d notifications for others", n)
+	}
+	var view chat.RoomView
+	s.api(bob, "PUT", "/rooms/"+room+"/notifications", obj{"level": "all"}, 204)
+	s.api(bob, "GET", "/rooms/"+room, nil, 200).json(&view)
+	if view.Mentions != 1 || view.Notify != chat.LevelAll {
+		t.Errorf("the room %+v", view)
+	}
+	s.api(eve, "PUT", "/rooms/"+room+"/notifications", obj{"level": "all"}, 403)
+	s.api(bob, "PUT", "/rooms/"+room+"/notifications", obj{"level": "loud"}, 400)
+	s.api(bob, "PUT", "/rooms/"+room+"/read", obj{"seq": m.Seq}, 204)
+	if got := centre(bob); !got[0].Read {
+		t.Errorf("notifications after reading %+v", got)
+	}
+	var reads struct{ Reads []struct{ UserID string } }
+	s.api(ada, "GET", "/rooms/"+room+"/reads", nil, 200).json(&reads)
+	if len(reads.Reads) != 2 {
+		t.Errorf("reads %+v", reads)
+	}
+	s.api(eve, "GET", "/rooms/"+room+"/reads", nil, 403)
+
+	var rules chat.NotifyRules
+	s.api(bob, "GET", "/me/notifications", nil, 200).json(&rules)
+	if rules != chat.DefaultNotifyRules() {
+		t.Errorf("rules %+v", rules)
+	}
+	quiet := obj{"from": "22:00", "to": "07:00", "timeZone": "Europe/Berlin"}
+	s.api(bob, "PUT", "/me/notifications", obj{"quiet": quiet, "hideContent": true, "readReceipts": false}, 200)
+	s.api(bob, "GET", "/me/notifications", nil, 200).json(&rules)
+	if rules.Quiet == nil || rules.Quiet.TimeZone != "Europe/Berlin" || !rules.HideContent || rules.ReadReceipts {
+		t.Errorf("rules %+v", rules)
+	}
+	s.api(bob, "PUT", "/me/notifications", obj{"quiet": obj{"from": "22:00", "to": "25:00", "timeZone": "Europe/Berlin"}}, 400)
+	s.api(bob, "PUT", "/me/notifications", obj{"quiet": obj{"from": "22:00", "to": "07:00", "timeZone": "../../etc/passwd"}}, 400)
+	s.api(bob, "GET", "/notifications?cursor=nonsense", nil, 400)
+}
+
 func TestRoomsAndMembers(t *testing.T) {
 	s := newServer(t)
 	ada, bob, eve := s.join("ada"), s.join("bob"), s.join("eve")

@@ -123,6 +123,8 @@ func frames() []frame {
 		{"presence", reflect.TypeFor[chat.Presence](), "Somebody came or went. Never stored.", told},
 		{"typing", reflect.TypeFor[chat.Typing](), "Somebody is writing. Never stored.", told},
 		{"read", reflect.TypeFor[chat.Read](), "Somebody has read so far. Never stored.", told},
+		{"notification", reflect.TypeFor[chat.Notification](), "A message mentions one, answers one or is in a direct room, and one's level for the room lets it. " +
+			"It comes besides newMessage, and is never stored: GET /notifications has what was missed.", told},
 	}
 }
 

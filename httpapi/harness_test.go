@@ -161,7 +161,7 @@ func newServerOn(t testing.TB, bucket *blob.Bucket, key []byte, change ...func(*
 	ctx, cancel := context.WithCancel(context.Background())
 	limiter := limit.New(limit.Config{Off: true})
 	logger := slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	s.service = chat.New(chat.Config{Log: s.store, Rooms: s.store, Markers: s.store, Users: s.store, Seen: s.store,
+	s.service = chat.New(chat.Config{Log: s.store, Rooms: s.store, Markers: s.store, Notices: s.store, Users: s.store, Seen: s.store,
 		Deliverer: nobody{}, Limiter: limiter, Names: names.Precis{}, Logger: logger,
 		Files: chat.Files{Uploads: s.store, Contents: s.files, MaxBytes: fileBytes, Quota: 4 * fileBytes}})
 	done := make(chan error, 1)

@@ -36,6 +36,17 @@ type ReadBody struct {
 	Seq int64 `json:"seq" doc:"The newest log number that was seen." example:"42"`
 }
 
+// Reads tells who has read how far.
+type Reads struct {
+	Reads []ReadBy `json:"reads"`
+}
+
+// ReadBy is how far one person has read.
+type ReadBy struct {
+	UserID string `json:"userId"`
+	Seq    int64  `json:"seq" doc:"The newest log number that they have seen; 0 for nothing."`
+}
+
 // UnreadRooms are the counts of all one's rooms.
 type UnreadRooms struct {
 	Rooms []chat.Unread `json:"rooms"`
@@ -97,7 +108,10 @@ func (a *api) messageRoutes() {
 		status: http.StatusOK, access: counted, refuses: inRoom}, a.removeReaction)
 	handle(a, route{id: "markRead", method: http.MethodPut, path: "/rooms/{roomId}/read", tag: "messages", summary: "Move one's read marker forward",
 		access: counted, refuses: inRoom}, a.markRead)
-	handle(a, route{id: "getUnread", method: http.MethodGet, path: "/unread", tag: "messages", summary: "Unread counts of all one's rooms"}, a.unread)
+	handle(a, route{id: "listReads", method: http.MethodGet, path: "/rooms/{roomId}/reads", tag: "messages", summary: "How far the members have read",
+		about: "In rooms of at most 20 members. Who has switched read receipts off is left out, and is told of nobody but themselves.", refuses: inRoom}, a.listReads)
+	handle(a, route{id: "getUnread", method: http.MethodGet, path: "/unread", tag: "messages", summary: "Unread counts of all one's rooms",
+		about: "mentions counts the unread messages that name or answer one, up to 100."}, a.unread)
 	handle(a, route{id: "sync", method: http.MethodPost, path: "/sync", tag: "messages", summary: "What was missed",
 		about: "For each room the frames that came after the number given, as the socket would have sent them, in order. complete: false without more " +
 			"means too far behind, or not a member: drop what is held of the room. more: true means that the answer was cut short: sync again from the last frame. " +
@@ -157,6 +171,15 @@ func (a *api) markRead(ctx context.Context, in *struct {
 	Body ReadBody
 }) (*none, error) {
 	return nil, a.Service.MarkRead(ctx, me(ctx).UserID, in.RoomID, in.Body.Seq)
+}
+
+func (a *api) listReads(ctx context.Context, in *RoomPath) (*out[Reads], error) {
+	reads, err := a.Service.Reads(ctx, me(ctx).UserID, in.RoomID)
+	answer := Reads{make([]ReadBy, len(reads))}
+	for i, r := range reads {
+		answer.Reads[i] = ReadBy{r.UserID, r.Seq}
+	}
+	return &out[Reads]{answer}, err
 }
 
 func (a *api) unread(ctx context.Context, _ *none) (*out[UnreadRooms], error) {

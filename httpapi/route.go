@@ -56,6 +56,7 @@ func config(version string) huma.Config {
 				{Name: "people", Description: "Others."},
 				{Name: "rooms", Description: "Rooms and who is in them."},
 				{Name: "messages", Description: "Messages, history and what is unread."},
+				{Name: "notifications", Description: "What concerns oneself, and when one is told."},
 				{Name: "push", Description: "Being told while one is away, by Web Push."},
 				{Name: "files", Description: "What travels with messages."},
 				{Name: "invites", Description: "Invitations to the server and to rooms."},

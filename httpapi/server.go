@@ -87,6 +87,7 @@ func (a *api) routes() {
 	a.peopleRoutes()
 	a.roomRoutes()
 	a.messageRoutes()
+	a.notificationRoutes()
 	a.fileRoutes()
 	a.inviteRoutes()
 	a.pushRoutes()

@@ -34,7 +34,7 @@ func AppendDone(dst []byte, requestID string) []byte {
 	return append(begin(dst, "ack", requestID), `{}}`...)
 }
 
-// AppendEvent appends the frame of e: newMessage, messageUpdated, room, presence, typing or read. It does not look at
+// AppendEvent appends the frame of e: newMessage, messageUpdated, room, presence, typing, read or notification. It does not look at
 // e.Origin: the origin of a message is told by AppendAck.
 func AppendEvent(dst []byte, e *chat.Event) []byte {
 	switch {
@@ -51,6 +51,9 @@ func AppendEvent(dst []byte, e *chat.Event) []byte {
 		dst = appendString(append(begin(dst, "typing", ""), `{"roomId":`...), e.Typing.RoomID)
 		dst = appendString(append(dst, `,"userId":`...), e.Typing.UserID)
 		return append(dst, '}', '}')
+	case e.Notified != nil:
+		dst = appendString(append(begin(dst, "notification", ""), `{"kind":`...), string(e.Notified.Kind))
+		return append(AppendMessage(append(dst, `,"message":`...), e.Notified.Message), '}', '}')
 	case e.Read != nil:
 		dst = appendString(append(begin(dst, "read", ""), `{"roomId":`...), e.Read.RoomID)
 		dst = appendString(append(dst, `,"userId":`...), e.Read.UserID)

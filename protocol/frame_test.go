@@ -47,6 +47,7 @@ func TestGolden(t *testing.T) {
 		"presence":       event(chat.Event{Presence: &chat.Presence{UserID: "u1", Online: true, LastSeen: 1764000000000}}),
 		"typing":         event(chat.Event{Typing: &chat.Typing{RoomID: "r1", UserID: "u1"}}),
 		"read":           event(chat.Event{Read: &chat.Read{RoomID: "r1", UserID: "u1", Seq: 12}}),
+		"notification":   event(chat.Event{Notified: &chat.Notification{Kind: chat.NoticeReply, Message: plain()}}),
 		"error":          protocol.AppendError(nil, "9", &chat.Error{Code: chat.InvalidRequest, Message: "A message needs a text.", Field: "content", Cause: errors.New("secret")}),
 		"error-limited":  protocol.AppendError(nil, "", &chat.Error{Code: chat.RateLimited, Message: "Slower, please.", RetryAfter: 1500*time.Millisecond + 1}),
 		"error-internal": protocol.AppendError(nil, "9", errors.New("secret")),

@@ -63,6 +63,8 @@ func TestEventsEqualEncodingJSON(t *testing.T) {
 			Room:       &chat.Room{RoomID: text().Draw(t, "id"), Kind: chat.Direct, Name: text().Draw(t, "name"), Topic: text().Draw(t, "topic"), HeadSeq: 7},
 			Membership: &chat.Membership{RoomID: text().Draw(t, "id"), UserID: text().Draw(t, "user"), Role: chat.Owner, JoinedAt: 5, ReadSeq: rapid.Int64().Draw(t, "read")}}
 		read := &chat.Read{RoomID: text().Draw(t, "id"), UserID: text().Draw(t, "user"), Seq: rapid.Int64().Draw(t, "n")}
+		m := withoutNil(message().Draw(t, "message"))
+		notified := &chat.Notification{Kind: chat.NoticeMention, Message: &m}
 		presence := &chat.Presence{UserID: text().Draw(t, "user"), Online: rapid.Bool().Draw(t, "online"), LastSeen: rapid.Int64().Draw(t, "seen")}
 		for _, c := range []struct {
 			e    chat.Event
@@ -72,6 +74,7 @@ func TestEventsEqualEncodingJSON(t *testing.T) {
 			{chat.Event{Room: room}, "room", room},
 			{chat.Event{Read: read}, "read", read},
 			{chat.Event{Presence: presence}, "presence", presence},
+			{chat.Event{Notified: notified}, "notification", notified},
 		} {
 			want, err := json.Marshal(map[string]any{"type": c.kind, "data": c.data})
 			if err != nil {

@@ -182,6 +182,49 @@ func TestReactionsAreToldToTheRoom(t *testing.T) {
 	eveHears.never(t, "another room", func(e client.Event) bool { return e.RoomID == garden })
 }
 
+func TestMentionsNotifyThoseNamed(t *testing.T) {
+	h := boot(t)
+	ann, bob, cid, eve := h.join(t, "ann"), h.join(t, "bob"), h.join(t, "cid"), h.join(t, "eve")
+	garden := public(t, "garden", ann, bob, cid)
+	annHears, bobHears, cidHears, eveHears := ann.listen(t), bob.listen(t), cid.listen(t), eve.listen(t)
+	told := func(m chat.Message, kind chat.NoticeKind) func(client.Event) bool {
+		return func(e client.Event) bool {
+			return e.Notified != nil && e.Notified.Message.MessageID == m.MessageID && e.Notified.Kind == kind
+		}
+	}
+	named := ann.say(t, garden, "@bob and @eve, look")
+	if !slices.Equal(named.Mentions, []string{bob.UserID}) {
+		t.Errorf("mentions: %v", named.Mentions)
+	}
+	bobHears.await(t, "the mention", told(named, chat.NoticeMention))
+	reply, err := bob.Send(t.Context(), chat.NewMessage{RoomID: garden, Content: "indeed", ReplyTo: named.MessageID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	annHears.await(t, "the reply", told(reply, chat.NoticeReply))
+	dm := ann.say(t, direct(t, ann, cid), "psst")
+	cidHears.await(t, "the direct message", told(dm, chat.NoticeDirect))
+	all := ann.say(t, garden, "@room dinner")
+	for _, e := range []*ear{bobHears, cidHears} {
+		e.await(t, "the mention of all", told(all, chat.NoticeMention))
+	}
+	mine, err := bob.Unread(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(mine, func(u chat.Unread) bool { return u.RoomID == garden })
+	if mine[i].Mentions != 1 || mine[i].Unread != 1 { // his own message moved his marker behind the first
+		t.Errorf("bob has %+v to read", mine[i])
+	}
+	annHears.await(t, "her own", func(e client.Event) bool { return e.NewMessage != nil && e.NewMessage.MessageID == all.MessageID })
+	annHears.never(t, "what she sent herself", func(e client.Event) bool { return e.Notified != nil && e.Notified.Message.UserID == ann.UserID })
+	cidHears.never(t, "what names others", func(e client.Event) bool {
+		return e.Notified != nil && e.Notified.Message.MessageID != dm.MessageID && e.Notified.Message.MessageID != all.MessageID
+	})
+	eveHears.awaitMessage(t, eve.say(t, public(t, "alone", eve), "the fence"))
+	eveHears.never(t, "a room that she is not in", func(e client.Event) bool { return e.Notified != nil || e.RoomID == garden })
+}
+
 func TestRemovalEndsHearing(t *testing.T) {
 	h := boot(t)
 	ann, bob := h.join(t, "ann"), h.join(t, "bob")

@@ -129,6 +129,7 @@ func roomItem(r *chat.Room, gone bool) table.Item {
 		table.S("topic", r.Topic), table.S("createdBy", r.CreatedBy), table.N("createdAt", r.CreatedAt),
 		table.N("headSeq", r.HeadSeq), table.N("messageCount", r.MessageCount), table.N("memberCount", int64(r.MemberCount)),
 		table.N("lastSeq", r.LastSeq))
+	a = number(a, "wideSeq", r.WideSeq)
 	if gone {
 		a = append(a, table.N("gone", 1))
 	}
@@ -138,7 +139,7 @@ func roomItem(r *chat.Room, gone bool) table.Item {
 func room(it *table.Item) chat.Room {
 	return chat.Room{RoomID: it.Text("roomId"), Kind: chat.Kind(it.Text("kind")), Name: it.Text("name"), NameKey: it.Text("nameKey"),
 		Topic: it.Text("topic"), CreatedBy: it.Text("createdBy"), CreatedAt: it.Num("createdAt"), HeadSeq: it.Num("headSeq"),
-		MessageCount: it.Num("messageCount"), MemberCount: int(it.Num("memberCount")), LastSeq: it.Num("lastSeq")}
+		MessageCount: it.Num("messageCount"), MemberCount: int(it.Num("memberCount")), LastSeq: it.Num("lastSeq"), WideSeq: it.Num("wideSeq")}
 }
 
 func memberItem(k table.Key, m *chat.Membership) table.Item {

@@ -11,7 +11,7 @@ import (
 
 // Commit implements chat.Log by one transaction: the head on its condition, the entries, the idempotency records.
 func (s *Store) Commit(ctx context.Context, c chat.Commit) error {
-	ops := make([]table.Op, 0, 1+3*len(c.New)+len(c.Changed)+len(c.Changes)+2*len(c.Join)+3*len(c.Leave)+2*len(c.Attach)+2*len(c.Drop)+3)
+	ops := make([]table.Op, 0, 1+3*len(c.New)+len(c.Changed)+len(c.Changes)+2*len(c.Join)+6*len(c.Leave)+len(c.Notices)+len(c.Obsolete)+2*len(c.Attach)+2*len(c.Drop)+3)
 	head := table.Cond{Kind: table.Equal, Attr: "headSeq", Value: table.Value{Kind: table.Number, Num: c.After}}
 	if c.After == 0 {
 		head = table.Cond{Kind: table.Absent}
@@ -31,7 +31,9 @@ func (s *Store) Commit(ctx context.Context, c chat.Commit) error {
 	}
 	for _, m := range c.Leave {
 		ops = append(ops, del(memberKey(m.RoomID, m.UserID)), del(inKey(m.UserID, m.RoomID)), del(readKey(m.UserID, m.RoomID)))
+		ops = dropLevel(ops, m.RoomID, m.UserID)
 	}
+	ops = s.noticeOps(ops, &c)
 	for userID, m := range c.Marks {
 		ops = append(ops, put(markerItem(userID, m)))
 	}
@@ -170,6 +172,25 @@ func (s *Store) Messages(ctx context.Context, roomID string, from, to int64, lim
 	return out, nil
 }
 
+// MessagesAt implements chat.Log.
+func (s *Store) MessagesAt(ctx context.Context, at ...chat.Place) ([]chat.Message, error) {
+	keys := make([]table.Key, len(at))
+	for i, p := range at {
+		keys[i] = table.Key{Part: p.RoomID, Sort: messageSort(p.Seq)}
+	}
+	items, err := s.getFrom(ctx, tMessages, keys)
+	if err != nil {
+		return nil, wrap("read messages", err)
+	}
+	out := make([]chat.Message, len(items))
+	for i := range items {
+		if out[i], err = message(&items[i]); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
 // Changes implements chat.Log.
 func (s *Store) Changes(ctx context.Context, roomID string, from, to int64, limit int) ([]chat.Change, error) {
 	if from > to {
@@ -244,9 +265,16 @@ func (s *Store) purgeRoom(ctx context.Context, room string) error {
 		return remove(ops...)
 	})
 	if err == nil && flushErr == nil {
-		err = s.all(ctx, inPrefix("room#"+room, "member#"), func(it *table.Item) bool {
-			user := strings.TrimPrefix(it.Key.Sort, "member#")
-			return remove(del(it.Key), del(inKey(user, room)), del(readKey(user, room)))
+		err = s.all(ctx, table.Query{Table: tChat, Part: "room#" + room}, func(it *table.Item) bool {
+			switch kind, user, _ := strings.Cut(it.Key.Sort, "#"); kind {
+			case "member":
+				return remove(del(it.Key), del(inKey(user, room)), del(readKey(user, room)))
+			case "level":
+				return remove(del(it.Key), del(levelKey(user, room)))
+			case "loud", "wide":
+				return remove(del(it.Key))
+			}
+			return true // the room itself goes last
 		})
 	}
 	if err == nil && flushErr == nil {

@@ -63,6 +63,23 @@ func (s *Store) Member(ctx context.Context, roomID, userID string) (chat.Members
 	return membership(&it), nil
 }
 
+// MembersAmong implements chat.Rooms.
+func (s *Store) MembersAmong(ctx context.Context, roomID string, userIDs ...string) ([]chat.Membership, error) {
+	keys := make([]table.Key, len(userIDs))
+	for i, id := range userIDs {
+		keys[i] = memberKey(roomID, id)
+	}
+	items, err := s.getMany(ctx, keys)
+	if err != nil {
+		return nil, wrap("read memberships", err)
+	}
+	out := make([]chat.Membership, len(items))
+	for i := range items {
+		out[i] = membership(&items[i])
+	}
+	return out, nil
+}
+
 // Members implements chat.Rooms.
 func (s *Store) Members(ctx context.Context, roomID, cursor string, limit int) ([]chat.Membership, string, error) {
 	items, next, err := s.page(ctx, inPrefix("room#"+roomID, "member#"), cursor, limit)
@@ -94,6 +111,23 @@ func (s *Store) MarkersOf(ctx context.Context, userID string) ([]chat.Marker, er
 		return true
 	})
 	return out, wrap("read the markers of a user", err)
+}
+
+// MarkersIn implements chat.Markers.
+func (s *Store) MarkersIn(ctx context.Context, roomID string, userIDs ...string) (map[string]chat.Marker, error) {
+	keys := make([]table.Key, len(userIDs))
+	for i, id := range userIDs {
+		keys[i] = readKey(id, roomID)
+	}
+	items, err := s.getMany(ctx, keys)
+	if err != nil {
+		return nil, wrap("read the markers of a room", err)
+	}
+	out := make(map[string]chat.Marker, len(items))
+	for i := range items {
+		out[strings.TrimPrefix(items[i].Key.Part, "user#")] = marker(&items[i])
+	}
+	return out, nil
 }
 
 // SetSeen implements chat.Seen.

@@ -12,8 +12,14 @@
 //	chat: partition "pk", sort "sk"
 //	  room#ROOM   room            the room and the head of its log
 //	  room#ROOM   member#USER     a membership
+//	  room#ROOM   wide#SEQ        that a message mentions everybody (expires after NoticesFor)
+//	  room#ROOM   level#USER      of what a member wants to be told
+//	  room#ROOM   loud#USER       a member who wants to be told of everything
 //	  user#USER   in#ROOM         the same membership, from the other side
 //	  user#USER   read#ROOM       a read marker
+//	  user#USER   level#ROOM      of what they want to be told, from the other side
+//	  user#USER   note#MESSAGEID  a message that mentions or answers them (expires after NoticesFor)
+//	  user#USER   rules           when and how they want to be told
 //	  user#USER   account         the person and how they sign in
 //	  user#USER   seen            when they were last connected
 //	  user#USER   session#ID      a sign-in (expires)
@@ -92,6 +98,22 @@ func inKey(user, room string) table.Key { return table.Key{Part: "user#" + user,
 func readKey(user, room string) table.Key {
 	return table.Key{Part: "user#" + user, Sort: "read#" + room}
 }
+func wideKey(room string, seq int64) table.Key {
+	return table.Key{Part: "room#" + room, Sort: "wide#" + padded(seq)}
+}
+func levelInKey(room, user string) table.Key {
+	return table.Key{Part: "room#" + room, Sort: "level#" + user}
+}
+func loudKey(room, user string) table.Key {
+	return table.Key{Part: "room#" + room, Sort: "loud#" + user}
+}
+func levelKey(user, room string) table.Key {
+	return table.Key{Part: "user#" + user, Sort: "level#" + room}
+}
+func noteKey(user, messageID string) table.Key {
+	return table.Key{Part: "user#" + user, Sort: "note#" + messageID}
+}
+func rulesKey(user string) table.Key   { return table.Key{Part: "user#" + user, Sort: "rules"} }
 func accountKey(user string) table.Key { return table.Key{Part: "user#" + user, Sort: "account"} }
 func seenKey(user string) table.Key    { return table.Key{Part: "user#" + user, Sort: "seen"} }
 func sessionKey(user, id string) table.Key {

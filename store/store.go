@@ -20,6 +20,7 @@ var (
 	_ chat.Log      = (*Store)(nil)
 	_ chat.Rooms    = (*Store)(nil)
 	_ chat.Markers  = (*Store)(nil)
+	_ chat.Notices  = (*Store)(nil)
 	_ chat.Users    = (*Store)(nil)
 	_ chat.Seen     = (*Store)(nil)
 	_ chat.Sessions = (*Store)(nil)
@@ -81,12 +82,16 @@ func (s *Store) get(ctx context.Context, k table.Key) (it table.Item, found bool
 	return items[0], items[0].Key.Part != "", nil
 }
 
-// getMany returns the items that exist under keys, in their order, however many keys there are.
+// getMany returns the items of the chat table that exist under keys, in their order, however many keys there are.
 func (s *Store) getMany(ctx context.Context, keys []table.Key) ([]table.Item, error) {
+	return s.getFrom(ctx, tChat, keys)
+}
+
+func (s *Store) getFrom(ctx context.Context, name string, keys []table.Key) ([]table.Item, error) {
 	var out []table.Item
 	for len(keys) > 0 {
 		n := min(len(keys), table.MaxKeys)
-		items, err := s.db.Get(ctx, tChat, keys[:n]...)
+		items, err := s.db.Get(ctx, name, keys[:n]...)
 		if err != nil {
 			return nil, err
 		}

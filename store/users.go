@@ -85,6 +85,23 @@ func (s *Store) AccountByName(ctx context.Context, username string) (chat.Accoun
 	return s.Account(ctx, it.Text("userId"))
 }
 
+// UserIDs implements chat.Users.
+func (s *Store) UserIDs(ctx context.Context, usernames ...string) (map[string]string, error) {
+	keys := make([]table.Key, len(usernames))
+	for i, name := range usernames {
+		keys[i] = nameKey(name)
+	}
+	items, err := s.getMany(ctx, keys)
+	if err != nil {
+		return nil, wrap("look up usernames", err)
+	}
+	out := make(map[string]string, len(items))
+	for i := range items {
+		out[strings.TrimPrefix(items[i].Key.Part, "name#")] = items[i].Text("userId")
+	}
+	return out, nil
+}
+
 func noUser() error { return chat.Errorf(chat.NotFound, "There is no such user.") }
 
 // Users implements chat.Users.
