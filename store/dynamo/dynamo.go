@@ -72,7 +72,7 @@ func Open(opt Options) (*DB, error) {
 func newRetryer() aws.Retryer {
 	r := retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = maxAttempts
-		o.MaxBackoff = maxPause
+		o.Backoff = retry.BackoffDelayerFunc(func(attempt int, _ error) (time.Duration, error) { return pause(attempt), nil })
 		o.RateLimiter = ratelimit.None
 	})
 	// The first of two requests with one token is still running: the second waits for its outcome.
