@@ -1,9 +1,11 @@
 package chat_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"parley/chat"
@@ -224,4 +226,31 @@ func TestProfile(t *testing.T) {
 	seen, err := h.svc.User(h.ctx, "u-ann")
 	h.ok(err)
 	equal(t, "person", seen, u)
+}
+
+// lateLog shows the newest message only at the second look, as DynamoDB may show a commit piece by piece.
+type lateLog struct {
+	chat.Log
+	looks atomic.Int32
+}
+
+func (l *lateLog) Messages(ctx context.Context, roomID string, from, to int64, limit int, reverse bool) ([]chat.Message, error) {
+	msgs, err := l.Log.Messages(ctx, roomID, from, to, limit, reverse)
+	if l.looks.Add(1) == 1 && len(msgs) > 0 {
+		msgs = msgs[:len(msgs)-1]
+	}
+	return msgs, err
+}
+
+func TestSyncWaitsForTheWholeCommit(t *testing.T) {
+	h := newHouse(t, "ann")
+	room := h.room(chat.Public, "u-ann")
+	h.say("u-ann", room, "one")
+	last := h.say("u-ann", room, "two")
+	log := &lateLog{Log: h.store}
+	got, err := h.service(h.ears, log, nil).Sync(h.ctx, "u-ann", map[string]int64{room: last.Seq - 2}, 1<<17)
+	h.ok(err)
+	if r := got[0]; !r.Complete || len(r.Events) != 2 || r.Events[1].NewMessage.Content != "two" {
+		t.Errorf("complete %v, %d events", r.Complete, len(r.Events))
+	}
 }

@@ -58,11 +58,11 @@ func (p *pages) events(ctx context.Context, key pageKey, load func() ([]Event, e
 	return known.events, nil
 }
 
-// keep bounds what is remembered; a failure is not.
+// keep bounds what is remembered; a failure is not, nor a part that lacks something.
 func (p *pages) keep(key pageKey, one *logPage) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if one.err != nil {
+	if one.err != nil || int64(len(one.events)) <= key.to-key.from {
 		delete(p.read, key)
 		return
 	}

@@ -14,8 +14,10 @@ import (
 // read (memberships, messages) is still true when it is committed, since any change of it would have moved the head.
 
 const (
-	maxSequencers = 8192             // rooms whose heads are kept in memory
-	maxAttempts   = 20               // plans of one step before it is refused as busy
+	maxSequencers = 8192                  // rooms whose heads are kept in memory
+	maxAttempts   = 30                    // plans of one step before it is refused as busy
+	firstPause    = 10 * time.Millisecond // the longest pause before a plan made again; it doubles each time, up to maxPause
+	maxPause      = time.Second
 	commitTimeout = 15 * time.Second // for one commit, however many steps it holds
 )
 
@@ -229,8 +231,8 @@ func (q *sequencer) run(steps []*step) {
 	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
 	defer cancel()
 	for attempt := range maxAttempts {
-		if attempt > 1 { // another process is writing to this room: let it finish
-			time.Sleep(rand.N(time.Duration(attempt) * 5 * time.Millisecond))
+		if attempt > 1 { // others are writing to this room: let them finish, the longer the more there seem to be
+			time.Sleep(rand.N(min(firstPause<<min(attempt-2, 10), maxPause)))
 		}
 		read := !q.known || q.room.HeadSeq == 0
 		if err := q.load(ctx); err != nil {

@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"slices"
+	"time"
 )
 
 // Limits of a sync.
@@ -10,6 +11,8 @@ const (
 	MaxSyncRooms  = MaxRoomsOf
 	MaxSyncEvents = 2000 // further behind than that, a client pages through history
 	syncPage      = 200  // entries read at once
+
+	settleTime = 20 * time.Millisecond // in which a commit that can be seen in part is there as a whole
 )
 
 // Sync returns for each room what came after the number given, in the order of room ids. maxBytes bounds the contents;
@@ -97,6 +100,16 @@ func (s *Service) roomsOf(ctx context.Context, userID string) (map[string]bool, 
 	return set, nil
 }
 
+// wholeEvents reads a range of numbers that all exist. Some stores show a commit piece by piece, within milliseconds.
+func (s *Service) wholeEvents(ctx context.Context, roomID string, from, to int64) ([]Event, error) {
+	events, err := LogEvents(ctx, s.log, roomID, from, to)
+	if err == nil && int64(len(events)) <= to-from {
+		time.Sleep(settleTime)
+		events, err = LogEvents(ctx, s.log, roomID, from, to)
+	}
+	return events, err
+}
+
 // syncRoom reads the entries after last, up to head, as far as they fit. A head of zero is no member.
 func (s *Service) syncRoom(ctx context.Context, roomID string, last, head int64, fits *budget) (RoomSync, error) {
 	r := RoomSync{RoomID: roomID, HeadSeq: head, Events: []Event{}, Complete: true}
@@ -111,7 +124,7 @@ func (s *Service) syncRoom(ctx context.Context, roomID string, last, head int64,
 		}
 		to := min(head, last+syncPage)
 		events, err := s.pages.events(ctx, pageKey{roomID, last + 1, to, head}, func() ([]Event, error) {
-			return LogEvents(ctx, s.log, roomID, last+1, to)
+			return s.wholeEvents(ctx, roomID, last+1, to)
 		})
 		if err != nil {
 			return r, err
