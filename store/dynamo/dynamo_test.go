@@ -26,7 +26,7 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	server, started = dynamotest.Start()
+	server, started = dynamotest.Start(context.Background())
 	code := m.Run()
 	if started == nil {
 		server.Stop()

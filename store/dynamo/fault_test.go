@@ -24,21 +24,21 @@ import (
 
 // wire stands between the SDK and the server: answer may replace an answer; nil leaves it.
 type wire struct {
-	answer func(operation string, n int32, real func() *http.Response) (*http.Response, error)
+	answer func(operation string, n int32, truth func() *http.Response) (*http.Response, error)
 	calls  atomic.Int32
 }
 
 func (w *wire) Do(r *http.Request) (*http.Response, error) {
 	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	var failed error
-	real := func() *http.Response {
+	truth := func() *http.Response {
 		resp, err := http.DefaultClient.Do(r)
 		if err != nil {
 			failed = err
 		}
 		return resp
 	}
-	resp, err := w.answer(operation, w.calls.Add(1), real)
+	resp, err := w.answer(operation, w.calls.Add(1), truth)
 	return resp, errors.Join(err, failed)
 }
 
@@ -66,8 +66,8 @@ const (
 
 // TestLostAnswer: a write that was done although its answer was lost is not taken for somebody else's.
 func TestLostAnswer(t *testing.T) {
-	w := &wire{answer: func(_ string, n int32, real func() *http.Response) (*http.Response, error) {
-		resp := real()
+	w := &wire{answer: func(_ string, n int32, truth func() *http.Response) (*http.Response, error) {
+		resp := truth()
 		if n == 1 {
 			_ = resp.Body.Close()
 			return nil, io.ErrUnexpectedEOF
@@ -90,11 +90,11 @@ func TestLostAnswer(t *testing.T) {
 // TestThrottled: throttling is waited out; when it lasts, the store is busy, and nothing was written.
 func TestThrottled(t *testing.T) {
 	var lasting atomic.Bool
-	w := &wire{answer: func(_ string, n int32, real func() *http.Response) (*http.Response, error) {
+	w := &wire{answer: func(_ string, n int32, truth func() *http.Response) (*http.Response, error) {
 		if lasting.Load() || n%3 != 0 {
 			return refusal(http.StatusBadRequest, throttled), nil
 		}
-		return real(), nil
+		return truth(), nil
 	}}
 	db := open(t, schemas(), nil, w.option)
 	if err := db.Write(t.Context(), put("1", table.Always)); err != nil {
@@ -121,11 +121,11 @@ func TestThrottled(t *testing.T) {
 // undisturbed answer tells all conditions that failed.
 func TestConflict(t *testing.T) {
 	var lasting atomic.Bool
-	w := &wire{answer: func(_ string, n int32, real func() *http.Response) (*http.Response, error) {
+	w := &wire{answer: func(_ string, n int32, truth func() *http.Response) (*http.Response, error) {
 		if lasting.Load() || n < 3 {
 			return refusal(http.StatusBadRequest, conflict), nil
 		}
-		return real(), nil
+		return truth(), nil
 	}}
 	db := open(t, schemas(), nil, w.option)
 	if err := db.Write(t.Context(), put("1", table.Absent), put("2", table.Absent)); err != nil {
@@ -144,7 +144,7 @@ func TestConflict(t *testing.T) {
 
 // TestLeftovers: keys that a batch left over are asked for again.
 func TestLeftovers(t *testing.T) {
-	w := &wire{answer: func(_ string, _ int32, real func() *http.Response) (*http.Response, error) { return real(), nil }}
+	w := &wire{answer: func(_ string, _ int32, truth func() *http.Response) (*http.Response, error) { return truth(), nil }}
 	db := open(t, schemas(), nil, w.option)
 	var keys []table.Key
 	for _, sort := range []string{"1", "2", "3"} {
@@ -154,8 +154,8 @@ func TestLeftovers(t *testing.T) {
 		keys = append(keys, table.Key{Part: "r", Sort: sort})
 	}
 	w.calls.Store(0)
-	w.answer = func(_ string, n int32, real func() *http.Response) (*http.Response, error) {
-		resp := real()
+	w.answer = func(_ string, n int32, truth func() *http.Response) (*http.Response, error) {
+		resp := truth()
 		if n > 1 {
 			return resp, nil
 		}

@@ -31,32 +31,32 @@ type Server struct {
 	once     sync.Once
 }
 
-// Start starts an empty DynamoDB Local. It lives until Stop, at most as long as this process.
-func Start() (*Server, error) {
+// Start starts an empty DynamoDB Local. It lives until Stop or the end of ctx, at most as long as this process.
+func Start(ctx context.Context) (*Server, error) {
 	java, err := exec.LookPath("java")
 	if err != nil {
 		return nil, errors.New("DynamoDB Local needs Java: install default-jre-headless (make test does)")
 	}
-	dir, err := install()
+	dir, err := install(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("fetching DynamoDB Local: %w", err)
 	}
 	for attempt := 1; ; attempt++ { // somebody else may take the free port first
-		s, err := start(java, dir)
+		s, err := start(ctx, java, dir)
 		if err == nil || attempt == 3 {
 			return s, err
 		}
 	}
 }
 
-func start(java, dir string) (*Server, error) {
-	port, err := freePort()
+func start(ctx context.Context, java, dir string) (*Server, error) {
+	port, err := freePort(ctx)
 	if err != nil {
 		return nil, err
 	}
 	// The shell waits for its input to end, which it does with whoever holds the other end: nothing is left behind.
 	const script = `"$@" & pid=$!; read -r _; kill -9 $pid 2>/dev/null; wait $pid`
-	cmd := exec.Command("sh", "-c", script, "dynamodb-local", java, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx512m",
+	cmd := exec.CommandContext(ctx, "sh", "-c", script, "dynamodb-local", java, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx512m",
 		"-Djava.library.path="+filepath.Join(dir, "DynamoDBLocal_lib"), "-jar", filepath.Join(dir, "DynamoDBLocal.jar"),
 		"-inMemory", "-sharedDb", "-disableTelemetry", "-port", port)
 	var said lockedBuffer
@@ -65,6 +65,7 @@ func start(java, dir string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	cmd.Cancel = lifeline.Close // not a kill: the shell must live to end the server
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -73,15 +74,16 @@ func start(java, dir string) (*Server, error) {
 		_ = cmd.Wait() // it is killed: that is no error
 		close(s.ended)
 	}()
-	if err := s.awaken(); err != nil {
+	if err := s.awaken(ctx); err != nil {
 		s.Stop()
 		return nil, fmt.Errorf("starting DynamoDB Local: %w; it said: %s", err, said.text())
 	}
 	return s, nil
 }
 
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func freePort(ctx context.Context) (string, error) {
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
@@ -91,8 +93,8 @@ func freePort() (string, error) {
 }
 
 // awaken waits until the server answers.
-func (s *Server) awaken() error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+func (s *Server) awaken(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	client := http.Client{Timeout: time.Second}
 	for ctx.Err() == nil {

@@ -3,6 +3,7 @@ package dynamotest
 import (
 	"archive/tar"
 	"compress/gzip"
+	"context"
 	"crypto/sha512"
 	"encoding/base64"
 	"errors"
@@ -24,7 +25,7 @@ const (
 )
 
 // install returns the folder with DynamoDB Local, and fetches it if it is not there. One process at a time fetches.
-func install() (string, error) {
+func install(ctx context.Context) (string, error) {
 	cache, err := cacheDir()
 	if err != nil {
 		return "", err
@@ -52,15 +53,15 @@ func install() (string, error) {
 		return "", err
 	}
 	defer os.RemoveAll(tmp)
-	if err := fetch(tmp); err != nil {
+	if err := fetch(ctx, tmp); err != nil {
 		return "", err
 	}
 	return dir, os.Rename(filepath.Join(tmp, "emulator"), dir)
 }
 
 // fetch downloads the package into dir and unpacks it to dir/emulator.
-func fetch(dir string) error {
-	npm := exec.Command("npm", "pack", npmPackage+"@"+npmVersion, "--silent")
+func fetch(ctx context.Context, dir string) error {
+	npm := exec.CommandContext(ctx, "npm", "pack", npmPackage+"@"+npmVersion, "--silent")
 	npm.Dir = dir
 	if said, err := npm.CombinedOutput(); err != nil {
 		return fmt.Errorf("npm pack %s: %w: %s", npmPackage, err, said)
