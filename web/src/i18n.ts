@@ -27,4 +27,6 @@ export async function setLocale(i18n: I18n, locale: Locale): Promise<void> {
   }
   i18n.global.locale.value = locale
   document.documentElement.lang = locale
+  // The name and the shortcuts of the app, should it be installed now.
+  document.querySelector('link[rel=manifest]')?.setAttribute('href', `/app.${locale}.webmanifest`)
 }

@@ -6,6 +6,8 @@ import { followReleases, followSession, makeRouter } from './router'
 import { makeServices, provideServices } from './services'
 import { useLifecycle } from './stores/lifecycle'
 import { useSettings } from './stores/settings'
+import { useUpdates } from './stores/updates'
+import { showTheme } from './theme'
 import './styles/main.css'
 
 async function start(): Promise<void> {
@@ -16,7 +18,7 @@ async function start(): Promise<void> {
   const settings = useSettings()
   const locale = () => settings.locale ?? browserLocale()
   watch(locale, (wanted) => setLocale(i18n, wanted))
-  watch(() => settings.theme, (theme) => { document.documentElement.dataset.theme = theme }, { immediate: true })
+  watch(() => settings.theme, showTheme, { immediate: true })
   const router = makeRouter()
   followSession(router)
   followReleases(router)
@@ -24,6 +26,10 @@ async function start(): Promise<void> {
   // The words and the first page load side by side; a page that cannot be loaded leaves the app there to say so.
   await Promise.allSettled([setLocale(i18n, locale()), router.isReady()])
   app.mount('#app')
+  // What keeps the app for later must not hold up its first paint.
+  const updates = useUpdates()
+  if (document.readyState === 'complete') void updates.start()
+  else window.addEventListener('load', () => void updates.start(), { once: true })
 }
 
 void start()

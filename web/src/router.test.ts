@@ -2,6 +2,7 @@ import 'fake-indexeddb/auto'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Router } from 'vue-router'
 import { browserLocale } from './i18n'
+import { appPaths } from './paths'
 import { followSession, makeRouter } from './router'
 import { FakeServer } from './testing/fakeServer'
 import { openTab, type Tab } from './testing/tab'
@@ -85,5 +86,14 @@ describe('browserLocale', () => {
     expect(browserLocale(['en-GB', 'de'])).toBe('en')
     expect(browserLocale(['ja'])).toBe('en')
     expect(browserLocale([])).toBe('en')
+  })
+})
+
+describe('the app without a network', () => {
+  it('is kept for each of its places, and for nothing that the server answers itself', () => {
+    const places = router.getRoutes().filter((route) => route.name && route.name !== 'notFound').map((route) => route.path.replace(/:\w+/g, 'x'))
+    expect(places.length).toBeGreaterThan(5)
+    for (const place of places) expect(place).toMatch(appPaths)
+    for (const other of ['/api/v1/me', '/ws', '/files/avatars/x', '/docs', '/healthz', '/roomsx']) expect(other).not.toMatch(appPaths)
   })
 })

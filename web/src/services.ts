@@ -13,6 +13,10 @@ export interface Services {
   openSocket: (url: string, handlers: SocketHandlers) => Promise<Socket>
   openStorage: (userId: string) => Promise<Storage>
   eraseStorage: (userId: string) => Promise<void>
+  /** The browser's service workers, where there are any (none over plain http on another host). */
+  worker: ServiceWorkerContainer | undefined
+  /** Loads the page anew. */
+  reload: () => void
   now: () => number
   random: () => number
 }
@@ -31,6 +35,8 @@ export function makeServices(replaced: Partial<Services> & { fetch?: typeof fetc
     openSocket: (url, handlers) => Socket.open(socketUrl(url), handlers),
     openStorage: (userId) => Storage.open(userId),
     eraseStorage: (userId) => Storage.erase(userId),
+    worker: import.meta.env.PROD ? navigator.serviceWorker : undefined,
+    reload: () => location.reload(),
     now,
     random: Math.random,
     ...replaced,

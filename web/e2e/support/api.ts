@@ -60,6 +60,11 @@ export class Api {
     return this.call('PUT', `/rooms/${roomId}/messages/${messageId}/reactions/${encodeURIComponent(emoji)}`)
   }
 
+  /** Ends every session of the person. */
+  endSessions(): Promise<unknown> {
+    return this.call('DELETE', '/sessions')
+  }
+
   /** Everything said in a room, as the server has stored it, oldest first. */
   async history(roomId: string): Promise<Message[]> {
     let all: Message[] = []

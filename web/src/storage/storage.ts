@@ -9,6 +9,12 @@ export interface CachedTimeline {
   applied: number
 }
 
+/**
+ * How much of the cache a browser keeps: beyond it the rooms that were written longest ago go, and the people are learned
+ * anew. Outbox and drafts are nobody's cache and never go. A room holds at most 60 messages (stores/timelineCache.ts).
+ */
+export const bounds = { timelines: 100, users: 2000 }
+
 export interface StoredDraft {
   roomId: string
   text: string
@@ -17,13 +23,13 @@ export interface StoredDraft {
 
 interface Schema extends DBSchema {
   rooms: { key: string; value: MyRoom }
-  timelines: { key: string; value: CachedTimeline }
+  timelines: { key: string; value: CachedTimeline & { savedAt: number }; indexes: { savedAt: number } }
   users: { key: string; value: User }
   outbox: { key: string; value: OutboxEntry }
   drafts: { key: string; value: StoredDraft }
 }
 
-const version = 1
+const version = 2
 
 /**
  * What this browser keeps for one person, in IndexedDB: a cache (rooms, timelines, users), and what exists nowhere else
@@ -38,9 +44,11 @@ export class Storage {
 
   static async open(userId: string): Promise<Storage> {
     const db = await openDB<Schema>(databaseName(userId), version, {
-      upgrade(db) {
+      upgrade(db, from) {
+        if (from === 1) db.deleteObjectStore('timelines')
+        db.createObjectStore('timelines', { keyPath: 'roomId' }).createIndex('savedAt', 'savedAt')
+        if (from > 0) return
         db.createObjectStore('rooms', { keyPath: 'roomId' })
-        db.createObjectStore('timelines', { keyPath: 'roomId' })
         db.createObjectStore('users', { keyPath: 'userId' })
         db.createObjectStore('outbox', { keyPath: 'clientMessageId' })
         db.createObjectStore('drafts', { keyPath: 'roomId' })
@@ -80,8 +88,15 @@ export class Storage {
 
   async saveTimeline(cached: CachedTimeline): Promise<void> {
     const tx = this.db.transaction('timelines', 'readwrite')
-    void tx.store.put(cached)
+    void tx.store.put({ ...cached, savedAt: Date.now() })
     await written(tx)
+    await this.trimTimelines()
+  }
+
+  private async trimTimelines(): Promise<void> {
+    const over = (await this.db.count('timelines')) - bounds.timelines
+    if (over <= 0) return
+    for (const roomId of await this.db.getAllKeysFromIndex('timelines', 'savedAt', undefined, over)) await this.dropTimeline(roomId)
   }
 
   async dropTimeline(roomId: string): Promise<void> {
@@ -94,6 +109,7 @@ export class Storage {
 
   async saveUsers(users: readonly User[]): Promise<void> {
     const tx = this.db.transaction('users', 'readwrite')
+    if ((await tx.store.count()) + users.length > bounds.users) void tx.store.clear()
     for (const user of users) void tx.store.put(user)
     await tx.done
   }

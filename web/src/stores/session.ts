@@ -13,6 +13,8 @@ export type SessionStatus = 'unknown' | 'signedOut' | 'signedIn' | 'expired'
 
 /** Who was signed in here last, so that a reload paints at once. */
 const userKey = 'parley.user'
+/** The server as it was seen last, so that the app has a name without a network. */
+const serverKey = 'parley.server'
 /** Whose data this browser keeps. */
 const keptKey = 'parley.kept'
 
@@ -45,8 +47,11 @@ export const useSession = defineStore('session', () => {
 
   /** Looks for a session to go on with; never rejects. */
   async function restore(): Promise<void> {
-    const known = storedUser()
-    if (known) return enter(known)
+    const known = stored<User>(userKey)
+    if (known) {
+      server.value = stored<ServerInfo>(serverKey)
+      return enter(known)
+    }
     status.value = 'signedOut'
     await loadServer().catch(() => {})
   }
@@ -54,6 +59,7 @@ export const useSession = defineStore('session', () => {
   /** Reads name, registration and limits of the server into `server`. */
   async function loadServer(): Promise<ServerInfo> {
     server.value = await routes.server()
+    if (user.value) localStorage.setItem(serverKey, JSON.stringify(server.value))
     return server.value
   }
 
@@ -121,7 +127,7 @@ export const useSession = defineStore('session', () => {
     remember(who)
     await entering()
     status.value = 'signedIn'
-    if (!server.value) void loadServer().catch(() => {})
+    void loadServer().catch(() => {})
   }
 
   /** Leaves the person's data closed, but in place. */
@@ -139,6 +145,7 @@ export const useSession = defineStore('session', () => {
     leave('signedOut')
     tabs.postMessage({ signedOut: who })
     localStorage.removeItem(keptKey)
+    localStorage.removeItem(serverKey)
     await eraseStorage(who).catch(() => {})
     await loadServer().catch(() => {})
   }
@@ -155,9 +162,9 @@ export const useSession = defineStore('session', () => {
   }
 })
 
-function storedUser(): User | null {
+function stored<T>(key: string): T | null {
   try {
-    return JSON.parse(localStorage.getItem(userKey) ?? 'null') as User | null
+    return JSON.parse(localStorage.getItem(key) ?? 'null') as T | null
   } catch {
     return null
   }

@@ -1,0 +1,57 @@
+import 'fake-indexeddb/auto'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { emptyTimeline } from '../timeline/merge'
+import { bounds, Storage } from './storage'
+
+const cached = (roomId: string) => ({ roomId, timeline: emptyTimeline, applied: 1 })
+
+beforeEach(() => vi.stubGlobal('indexedDB', new IDBFactory()))
+
+describe('what a browser keeps', () => {
+  it('is bounded: the rooms that were written longest ago go first, what waits to be sent never', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: 1000 })
+    const storage = await Storage.open('ann')
+    await storage.saveDraft({ roomId: 'r0', text: 'half a thought' })
+    await storage.enqueue({ clientMessageId: 'c', roomId: 'r0', userId: 'ann', username: 'ann', content: 'waits', createdAt: 1 })
+    for (let i = 0; i < bounds.timelines; i++, vi.advanceTimersByTime(1)) await storage.saveTimeline(cached(`r${i}`))
+    expect(await storage.timeline('r0')).toBeDefined()
+    await storage.saveTimeline(cached('r0'))
+    vi.advanceTimersByTime(1)
+    await storage.saveTimeline(cached('one more'))
+    expect(await storage.timeline('r1')).toBeUndefined()
+    for (const kept of ['r0', 'r2', 'one more']) expect(await storage.timeline(kept)).toBeDefined()
+    expect(await storage.drafts()).toHaveLength(1)
+    expect(await storage.outbox()).toHaveLength(1)
+    vi.useRealTimers()
+    storage.close()
+  })
+
+  it('does not gather people without end', async () => {
+    const storage = await Storage.open('ann')
+    const people = (from: number, count: number) => Array.from({ length: count }, (_, i) => ({ userId: `u${from + i}`, username: 'u', displayName: 'U', createdAt: 1 }))
+    await storage.saveUsers(people(0, bounds.users))
+    expect(await storage.users()).toHaveLength(bounds.users)
+    await storage.saveUsers(people(bounds.users, 1))
+    expect((await storage.users()).map((user) => user.userId)).toEqual([`u${bounds.users}`])
+    storage.close()
+  })
+
+  it('goes over to a new version without losing what was written and not sent', async () => {
+    const old = await new Promise<IDBDatabase>((resolve) => {
+      const opening = indexedDB.open('parley:ann', 1)
+      opening.onupgradeneeded = () => {
+        for (const name of ['rooms', 'timelines']) opening.result.createObjectStore(name, { keyPath: 'roomId' })
+        opening.result.createObjectStore('users', { keyPath: 'userId' })
+        opening.result.createObjectStore('outbox', { keyPath: 'clientMessageId' })
+        opening.result.createObjectStore('drafts', { keyPath: 'roomId' }).put({ roomId: 'r', text: 'from before' })
+      }
+      opening.onsuccess = () => resolve(opening.result)
+    })
+    old.close()
+    const storage = await Storage.open('ann')
+    expect(await storage.drafts()).toEqual([{ roomId: 'r', text: 'from before' }])
+    await storage.saveTimeline(cached('r'))
+    expect(await storage.timeline('r')).toMatchObject({ applied: 1 })
+    storage.close()
+  })
+})
