@@ -34,7 +34,8 @@ type Connections interface {
 	// Alive notes that a connection was heard of at a moment. One that is forgotten stays forgotten.
 	Alive(ctx context.Context, c Connection, at Millis) error
 	// Forget removes a connection; last says that its person was connected by it and is not any more. Of several who
-	// forget the last one at once, one is told so. A connection that is forgotten already is no error.
+	// forget the last one at once, one is told so. A connection that is forgotten already is no error; an empty id forgets
+	// a person all of whose connections have expired.
 	Forget(ctx context.Context, userID, connectionID string) (last bool, err error)
 	// ConnectionsOf returns all connections that are noted of people, those silent for longer than AliveFor included.
 	// Username and ConnectedAt are left out.

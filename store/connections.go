@@ -155,18 +155,21 @@ func (s *Store) Alive(ctx context.Context, c chat.Connection, at chat.Millis) er
 func (s *Store) Forget(ctx context.Context, userID, connectionID string) (last bool, err error) {
 	err = s.swapHere(ctx, "forget a connection", userID, func(h *here) ([]hereConn, []table.Op, bool, error) {
 		i := h.index(connectionID)
-		gone := table.Op{Kind: table.Delete, Table: tConnections, Item: table.Item{Key: table.Key{Part: connectionID}}}
+		var gone []table.Op
+		if connectionID != "" {
+			gone = append(gone, table.Op{Kind: table.Delete, Table: tConnections, Item: table.Item{Key: table.Key{Part: connectionID}}})
+		}
 		if i < 0 {
 			last = false
 			if len(h.conns) > 0 {
 				return h.conns, nil, false, nil
 			}
-			return nil, []table.Op{gone}, true, nil // the row has expired: so does the list
+			return nil, gone, true, nil // the row has expired: so does the list
 		}
 		conns := slices.Delete(slices.Clone(h.conns), i, i+1)
 		left := here{conns: conns}
 		last = left.alive(s.now()) == 0
-		return conns, []table.Op{gone}, true, nil
+		return conns, gone, true, nil
 	})
 	return last && err == nil, err
 }

@@ -1,0 +1,180 @@
+package apigateway
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi"
+
+	"parley/chat"
+)
+
+// Bounds of pushing.
+const (
+	parallel   = 128              // connections pushed to at once by one function
+	postFor    = time.Second      // for the frames of one step to one connection, with repetitions
+	settleFor  = 10 * time.Second // a connection heard of so lately may not be open yet: 410 says nothing of it
+	postTries  = 5
+	maxBackoff = 300 * time.Millisecond
+)
+
+// Management is what is used of API Gateway's @connections; *apigatewaymanagementapi.Client has it.
+type Management interface {
+	PostToConnection(ctx context.Context, in *apigatewaymanagementapi.PostToConnectionInput, o ...func(*apigatewaymanagementapi.Options)) (*apigatewaymanagementapi.PostToConnectionOutput, error)
+	DeleteConnection(ctx context.Context, in *apigatewaymanagementapi.DeleteConnectionInput, o ...func(*apigatewaymanagementapi.Options)) (*apigatewaymanagementapi.DeleteConnectionOutput, error)
+	GetConnection(ctx context.Context, in *apigatewaymanagementapi.GetConnectionInput, o ...func(*apigatewaymanagementapi.Options)) (*apigatewaymanagementapi.GetConnectionOutput, error)
+}
+
+// NewManagement makes the client of one stage's @connections, endpoint being its https URL with the stage. Throttling
+// (429) and faults of the gateway (5xx) are tried again after pauses that grow and vary.
+func NewManagement(cfg aws.Config, endpoint string) *apigatewaymanagementapi.Client {
+	return apigatewaymanagementapi.NewFromConfig(cfg, func(o *apigatewaymanagementapi.Options) {
+		o.BaseEndpoint = aws.String(endpoint)
+		o.Retryer = retry.NewStandard(func(r *retry.StandardOptions) {
+			r.MaxAttempts, r.MaxBackoff, r.RateLimiter = postTries, maxBackoff, ratelimit.None
+			r.Backoff = retry.NewExponentialJitterBackoff(maxBackoff)
+		})
+	})
+}
+
+// target is a connection to push to.
+type target struct {
+	id, userID string
+	seen       chat.Millis
+}
+
+// parcel is frames for one connection, in order; frames are shared by all who hear the same.
+type parcel struct {
+	to     target
+	frames []string
+	own    map[int]string // in the place of frames, by index
+	only   bool           // own and nothing else
+}
+
+// frame returns a frame by its index; false if it is not for this connection.
+func (p *parcel) frame(i int) (string, bool) {
+	if f, ok := p.own[i]; ok || p.only {
+		return f, ok
+	}
+	return p.frames[i], true
+}
+
+// outcome is what became of parcels.
+type outcome struct {
+	gone []target // not there any more
+	deaf []target // there, but does not take what it is sent
+}
+
+// push sends parcels, many at once, and each one's frames in order. The error is that of ctx: then it is not known who
+// got what.
+func (d *Deliverer) push(ctx context.Context, parcels []parcel) (outcome, error) {
+	var out outcome
+	var mu sync.Mutex // guards out
+	var all sync.WaitGroup
+	slots := make(chan struct{}, parallel)
+	for i := range parcels {
+		select {
+		case slots <- struct{}{}:
+		case <-ctx.Done():
+			all.Wait()
+			return out, ctx.Err()
+		}
+		all.Go(func() {
+			defer func() { <-slots }()
+			p := &parcels[i]
+			gone, err := d.post(ctx, p)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case gone:
+				out.gone = append(out.gone, p.to)
+			case err != nil:
+				out.deaf = append(out.deaf, p.to)
+			}
+		})
+	}
+	all.Wait()
+	return out, ctx.Err()
+}
+
+// post sends the frames of a parcel.
+func (d *Deliverer) post(ctx context.Context, p *parcel) (gone bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, postFor)
+	defer cancel()
+	for i := range p.frames {
+		frame, ok := p.frame(i)
+		if !ok {
+			continue
+		}
+		_, err := d.client.PostToConnection(ctx, &apigatewaymanagementapi.PostToConnectionInput{ConnectionId: &p.to.id, Data: []byte(frame)})
+		if err != nil {
+			return isGone(err), err
+		}
+	}
+	return false, nil
+}
+
+func isGone(err error) bool {
+	var response *awshttp.ResponseError
+	return errors.As(err, &response) && response.HTTPStatusCode() == http.StatusGone
+}
+
+// settle forgets the connections that are gone, and ends those that would miss something without noticing: their clients
+// come back and sync.
+func (d *Deliverer) settle(ctx context.Context, out outcome) {
+	for _, to := range out.deaf {
+		d.logger.WarnContext(ctx, "ending a connection that takes nothing", "connection", to.id, "user", to.userID)
+		d.end(ctx, to)
+	}
+	now := d.now().UnixMilli()
+	for _, to := range out.gone {
+		if now-to.seen > settleFor.Milliseconds() {
+			d.forget(ctx, to)
+		}
+	}
+}
+
+// end closes a connection and forgets it.
+func (d *Deliverer) end(ctx context.Context, to target) {
+	_, err := d.client.DeleteConnection(ctx, &apigatewaymanagementapi.DeleteConnectionInput{ConnectionId: &to.id})
+	if err != nil && !isGone(err) {
+		d.logger.WarnContext(ctx, "could not end a connection", "connection", to.id, "error", err)
+	}
+	d.forget(ctx, to)
+}
+
+// forget removes a connection, and tells that its person went if it was their last one.
+func (d *Deliverer) forget(ctx context.Context, to target) {
+	if to.userID == "" {
+		return
+	}
+	last, err := d.store.Forget(ctx, to.userID, to.id)
+	if err != nil {
+		d.logger.WarnContext(ctx, "could not forget a connection", "connection", to.id, "error", err)
+	}
+	if last {
+		d.offline(ctx, to.userID)
+	}
+}
+
+// targets are the connections of people.
+func (d *Deliverer) targets(ctx context.Context, userIDs []string) ([]target, error) {
+	found, err := d.store.ConnectionsOf(ctx, userIDs...)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]target, 0, len(found))
+	for _, id := range userIDs {
+		for _, c := range found[id] {
+			out = append(out, target{c.ConnectionID, id, c.LastSeen})
+		}
+	}
+	return out, nil
+}
