@@ -19,7 +19,7 @@ tool      := go tool -modfile=internal/tools/go.mod
 gotestsum := $(tool) gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg
 web_src   := $(shell find web -path web/node_modules -prune -o -path web/dist -prune -o -type f -not -name '*.go' -not -path 'web/test-results/*' -print 2>/dev/null)
 
-.PHONY: help run build web test check race fuzz soak bench e2e terraform test-go test-web lint lint-go lint-web chromium java clean
+.PHONY: help run build lambda web test check race fuzz soak bench e2e terraform test-go test-web lint lint-go lint-web chromium java clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,11 @@ terraform: | $(RESULTS) ## check deploy/terraform with OpenTofu: format, validit
 
 build: web/dist/index.html ## bin/parley with the web app inside
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION) -X main.revision=$(COMMIT)' -o bin/parley ./cmd/parley
+
+lambda: ## dist/lambda: the functions for AWS, as one program (bootstrap) and its zip
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -trimpath -buildvcs=false -tags lambda.norpc -ldflags '-s -w -buildid= -X main.version=$(VERSION)' -o dist/lambda/bootstrap ./cmd/lambda
+	go run ./cmd/lambda/zip dist/lambda/bootstrap dist/lambda/parley-lambda.zip
+	@ls -l dist/lambda | awk 'NR > 1 { print $$9, $$5, "bytes" }'
 
 web: web/dist/index.html ## the web app into web/dist
 

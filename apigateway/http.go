@@ -3,6 +3,7 @@ package apigateway
 import (
 	"bytes"
 	"context"
+	"crypto/subtle"
 	"encoding/base64"
 	"fmt"
 	"net/http"
@@ -12,10 +13,14 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// HTTP serves the events of an HTTP API (payload 2.0) by a handler. The answer is collected whole, as API Gateway wants it.
-func HTTP(handler http.Handler) func(ctx context.Context, e events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+// originHeader has the secret by which the distribution in front of the API is known.
+const originHeader = "X-Parley-Origin"
+
+// HTTP serves the events of an HTTP API (payload 2.0) by a handler. The answer is collected whole, as API Gateway wants
+// it. Who brings secret (unless it is empty) is our own distribution, and believed whom it stands for.
+func HTTP(handler http.Handler, secret string) func(ctx context.Context, e events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 	return func(ctx context.Context, e events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
-		r, err := request(ctx, &e)
+		r, err := request(ctx, &e, secret)
 		if err != nil {
 			return events.APIGatewayV2HTTPResponse{StatusCode: http.StatusBadRequest}, nil //nolint:nilerr // the fault is the asker's
 		}
@@ -26,7 +31,7 @@ func HTTP(handler http.Handler) func(ctx context.Context, e events.APIGatewayV2H
 }
 
 // request is the request that an event tells of.
-func request(ctx context.Context, e *events.APIGatewayV2HTTPRequest) (*http.Request, error) {
+func request(ctx context.Context, e *events.APIGatewayV2HTTPRequest, secret string) (*http.Request, error) {
 	body := []byte(e.Body)
 	if e.IsBase64Encoded {
 		var err error
@@ -63,7 +68,23 @@ func request(ctx context.Context, e *events.APIGatewayV2HTTPRequest) (*http.Requ
 		r.Header.Del("Host")
 	}
 	r.RequestURI, r.RemoteAddr, r.Proto = uri, e.RequestContext.HTTP.SourceIP, e.RequestContext.HTTP.Protocol
+	if secret != "" && subtle.ConstantTimeCompare([]byte(r.Header.Get(originHeader)), []byte(secret)) == 1 {
+		r.RemoteAddr = viewer(r.Header.Get("X-Forwarded-For"), r.RemoteAddr)
+	}
+	r.Header.Del(originHeader)
 	return r, nil
+}
+
+// viewer is who asked the distribution that the gateway was asked by: the distribution notes who asks it, and the
+// gateway appends the distribution.
+func viewer(forwarded, gatewayPeer string) string {
+	hops := strings.Split(forwarded, ",")
+	for i := len(hops) - 1; i >= 0; i-- {
+		if hop := strings.TrimSpace(hops[i]); hop != "" && hop != gatewayPeer {
+			return hop
+		}
+	}
+	return gatewayPeer
 }
 
 // response collects an answer.

@@ -74,6 +74,14 @@ type Audiences interface {
 	Origins(ctx context.Context, roomID string, sent ...Sent) ([]Origin, error)
 }
 
+// Tallies keeps small numbers that processes share, for package limit. Each is zero until it is set, and again from its
+// expiry on.
+type Tallies interface {
+	Tally(ctx context.Context, key string) (int64, error)
+	// SetTally sets a number if it is still from: ErrMoved otherwise.
+	SetTally(ctx context.Context, key string, from, to int64, expires Millis) error
+}
+
 // Job is something that another process is to do a moment later.
 type Job struct {
 	// Group orders: jobs of one group are done one after another, in the order in which they were enqueued.

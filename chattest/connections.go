@@ -16,6 +16,7 @@ type ConnectionPorts interface {
 	Ports
 	chat.Connections
 	chat.Audiences
+	chat.Tallies
 }
 
 // RunConnections tests the storage ports that say who is connected, as Run does the others.
@@ -29,6 +30,7 @@ func RunConnections(t *testing.T, open func(t *testing.T, now func() time.Time) 
 		"Audiences/Tell":        tell,
 		"Audiences/Origins":     origins,
 		"Audiences/Purged":      audiencePurged,
+		"Tallies":               tallies,
 	} {
 		t.Run(name, func(t *testing.T) {
 			clock := NewClock()
@@ -289,4 +291,36 @@ func audiencePurged(e *connEnv) {
 	_, people, _, err = e.Audience(e.ctx, "other", "", 10)
 	e.ok(err)
 	same(e.env, "people elsewhere", len(people), 1)
+}
+
+// tallies: of several who count from the same number on, one does.
+func tallies(e *connEnv) {
+	soon := e.clock.Now().Add(time.Minute).UnixMilli()
+	for from := range int64(3) {
+		got, err := e.Tally(e.ctx, "k")
+		e.ok(err)
+		same(e.env, "tally", got, from)
+		var won atomic.Int32
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				err := e.SetTally(e.ctx, "k", from, from+1, soon)
+				if err == nil {
+					won.Add(1)
+				} else if !errors.Is(err, chat.ErrMoved) {
+					e.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		same(e.env, "winners", won.Load(), 1)
+	}
+	other, err := e.Tally(e.ctx, "other")
+	e.ok(err)
+	same(e.env, "another tally", other, 0)
+	e.clock.Advance(time.Minute + time.Second)
+	e.ok(e.SetTally(e.ctx, "k", 0, 9, soon+60_000))
+	got, err := e.Tally(e.ctx, "k")
+	e.ok(err)
+	same(e.env, "tally anew", got, 9)
 }

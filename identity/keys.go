@@ -35,6 +35,7 @@ type ring struct {
 	// refresh are keys to derive refresh tokens with, that of the signing key first.
 	refresh [][]byte
 	jwks    []byte
+	at      time.Time // when they were read
 }
 
 // JWKS returns the public keys that verify access tokens, as a JSON Web Key Set (RFC 7517).
@@ -105,7 +106,7 @@ func newKey(now time.Time) (chat.SigningKey, error) {
 }
 
 func newRing(keys []chat.SigningKey, now time.Time) (*ring, error) {
-	r := &ring{public: make(map[string]ed25519.PublicKey, len(keys))}
+	r := &ring{public: make(map[string]ed25519.PublicKey, len(keys)), at: now}
 	first := signing(keys, now)
 	var set jose.JSONWebKeySet
 	for i, stored := range keys {

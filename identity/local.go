@@ -128,6 +128,16 @@ func NewLocal(ctx context.Context, c Config) (*Local, error) {
 	return l, nil
 }
 
+// KeepKeys reads the signing keys again if that was longer ago than Run would let it be, for processes that live only
+// while they are asked something.
+func (l *Local) KeepKeys(ctx context.Context) error {
+	if l.clock().Sub(l.ring.Load().at) < reloadEvery {
+		return nil
+	}
+	l.ended.forget(l.clock())
+	return l.loadKeys(ctx)
+}
+
 // Run keeps the signing keys fresh until ctx ends.
 func (l *Local) Run(ctx context.Context) error {
 	tick := time.NewTicker(reloadEvery)

@@ -309,3 +309,23 @@ func (s *Store) Origins(ctx context.Context, roomID string, sent ...chat.Sent) (
 	}
 	return out, nil
 }
+
+// Tally implements chat.Tallies.
+func (s *Store) Tally(ctx context.Context, key string) (int64, error) {
+	it, _, err := s.get(ctx, tallyKey(key))
+	return it.Num("n"), wrap("read a tally", err)
+}
+
+// SetTally implements chat.Tallies.
+func (s *Store) SetTally(ctx context.Context, key string, from, to int64, expires chat.Millis) error {
+	op := put(table.Item{Key: tallyKey(key), Expires: seconds(expires), Attrs: []table.Attr{table.N("n", to)}})
+	op.If = table.Cond{Kind: table.Equal, Attr: "n", Value: table.Value{Kind: table.Number, Num: from}}
+	if from == 0 {
+		op.If = table.Cond{Kind: table.Absent}
+	}
+	err := s.db.Write(ctx, op)
+	if _, ok := failed(err); ok {
+		return chat.ErrMoved
+	}
+	return wrap("set a tally", err)
+}

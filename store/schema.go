@@ -55,6 +55,7 @@
 //	  audience#ROOM  #told        how far the room was told its log
 //	  audience#ROOM  USER         a person who hears the room (expires)
 //	  connected   USER            who has connections
+//	  tally#KEY   tally           a number, for rate limits (expires)
 //
 // SEQ and DUE have sixteen digits, so that the order of the text is the order of the numbers. Ids never contain "#".
 package store
@@ -141,6 +142,7 @@ func signingKey(id string) table.Key { return table.Key{Part: "server", Sort: "k
 func purgeKey(room string) table.Key { return table.Key{Part: "purge", Sort: room} }
 func hereKey(user string) table.Key  { return table.Key{Part: "user#" + user, Sort: "here"} }
 func hearsKey(user string) table.Key { return table.Key{Part: "user#" + user, Sort: "hears"} }
+func tallyKey(key string) table.Key  { return table.Key{Part: "tally#" + key, Sort: "tally"} }
 func connectedKey(user string) table.Key {
 	return table.Key{Part: "connected", Sort: user}
 }

@@ -31,6 +31,7 @@ var (
 
 	_ chat.Connections       = (*Store)(nil)
 	_ chat.Audiences         = (*Store)(nil)
+	_ chat.Tallies           = (*Store)(nil)
 	_ chat.PushKey           = (*Store)(nil)
 	_ chat.PushSubscriptions = (*Store)(nil)
 	_ chat.Uploads           = (*Store)(nil)

@@ -4,107 +4,17 @@ import (
 	"context"
 	"time"
 
-	"parley/chat"
 	"parley/gateway"
 	"parley/httpapi"
-	"parley/identity"
 )
 
-// accounts are the local accounts as the edges want to see them.
-type accounts struct{ *identity.Local }
-
-var _ httpapi.Identity = accounts{}
-
-// authenticate says who opens a socket; the session behind a token is looked up, since the socket outlives the token.
-func (a accounts) authenticate(ctx context.Context, c gateway.Credentials) (gateway.Identity, error) {
-	var p identity.Principal
-	var err error
-	if c.Ticket != "" {
-		p, err = a.RedeemTicket(ctx, c.Ticket)
-	} else if p, err = a.Local.Verify(c.Bearer); err == nil {
-		p, err = a.CheckSession(ctx, p)
-	}
+// authenticate says who opens a socket.
+func (s *Server) authenticate(ctx context.Context, c gateway.Credentials) (gateway.Identity, error) {
+	p, err := s.who.Authenticate(ctx, c.Ticket, c.Bearer)
 	return gateway.Identity{UserID: p.UserID, SessionID: p.SessionID}, err
 }
 
 // await serves who has no socket, by the gateway.
 func (s *Server) await(ctx context.Context, p httpapi.Principal, id string, wait time.Duration, look func(context.Context) (bool, error)) (string, [][]byte, error) {
 	return s.gateway.Await(ctx, gateway.Identity{UserID: p.UserID, SessionID: p.SessionID}, id, wait, look)
-}
-
-// ServerInfo implements httpapi.Identity.
-func (a accounts) ServerInfo(ctx context.Context) (httpapi.ServerInfo, error) {
-	i, err := a.Local.ServerInfo(ctx)
-	return httpapi.ServerInfo{Name: i.Name, Registration: string(i.Registration), Empty: i.Empty}, err
-}
-
-// Verify implements httpapi.Identity.
-func (a accounts) Verify(accessToken string) (httpapi.Principal, error) {
-	p, err := a.Local.Verify(accessToken)
-	return httpapi.Principal(p), err
-}
-
-// Register implements httpapi.Identity.
-func (a accounts) Register(ctx context.Context, r httpapi.Registration) (chat.User, bool, error) {
-	return a.Local.Register(ctx, identity.Registration(r))
-}
-
-// Login implements httpapi.Identity.
-func (a accounts) Login(ctx context.Context, username, password string, d httpapi.Device) (httpapi.Grant, error) {
-	g, err := a.Local.Login(ctx, identity.Credentials{Username: username, Password: password}, identity.Device(d))
-	return httpapi.Grant(g), err
-}
-
-// Refresh implements httpapi.Identity.
-func (a accounts) Refresh(ctx context.Context, refreshToken string, d httpapi.Device) (httpapi.Grant, error) {
-	g, err := a.Local.Refresh(ctx, refreshToken, identity.Device(d))
-	return httpapi.Grant(g), err
-}
-
-// ChangePassword implements httpapi.Identity.
-func (a accounts) ChangePassword(ctx context.Context, p httpapi.Principal, current, password string) error {
-	return a.Local.ChangePassword(ctx, identity.Principal(p), current, password)
-}
-
-// Sessions implements httpapi.Identity.
-func (a accounts) Sessions(ctx context.Context, userID string) ([]httpapi.Session, error) {
-	all, err := a.Local.Sessions(ctx, userID)
-	out := make([]httpapi.Session, len(all))
-	for i := range all {
-		out[i] = httpapi.Session(all[i])
-	}
-	return out, err
-}
-
-// IssueTicket implements httpapi.Identity.
-func (a accounts) IssueTicket(ctx context.Context, p httpapi.Principal) (string, time.Duration, error) {
-	t, err := a.Local.IssueTicket(ctx, identity.Principal(p))
-	return t.Ticket, t.ExpiresIn, err
-}
-
-// CreateInvite implements httpapi.Identity.
-func (a accounts) CreateInvite(ctx context.Context, p httpapi.Principal, roomID string, maxUses int, expiresIn time.Duration) (httpapi.Invite, error) {
-	i, err := a.Local.CreateInvite(ctx, identity.Principal(p), identity.NewInvite{RoomID: roomID, MaxUses: maxUses, ExpiresIn: expiresIn})
-	return httpapi.Invite(i), err
-}
-
-// Invites implements httpapi.Identity.
-func (a accounts) Invites(ctx context.Context, userID string) ([]httpapi.Invite, error) {
-	all, err := a.Local.Invites(ctx, userID)
-	out := make([]httpapi.Invite, len(all))
-	for i := range all {
-		out[i] = httpapi.Invite(all[i])
-	}
-	return out, err
-}
-
-// InspectInvite implements httpapi.Identity.
-func (a accounts) InspectInvite(ctx context.Context, token string) (httpapi.InvitePreview, error) {
-	p, err := a.Local.InspectInvite(ctx, token)
-	return httpapi.InvitePreview(p), err
-}
-
-// DeleteInvite implements httpapi.Identity.
-func (a accounts) DeleteInvite(ctx context.Context, p httpapi.Principal, inviteID string) error {
-	return a.Local.DeleteInvite(ctx, identity.Principal(p), inviteID)
 }

@@ -36,6 +36,7 @@ import (
 	"parley/store/pebble"
 	"parley/store/table"
 	"parley/web"
+	"parley/wiring/accounts"
 )
 
 // Config says what to serve, and from where. Only Data is required.
@@ -75,6 +76,7 @@ type Server struct {
 	bucket   *blob.Bucket
 	store    *store.Store
 	accounts *identity.Local
+	who      accounts.Local // the same, for the edges
 	service  *chat.Service
 	gateway  *gateway.Gateway
 	notifier *notify.Notifier
@@ -117,9 +119,9 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the accounts: %w", err)
 	}
-	who := accounts{s.accounts}
+	s.who = accounts.Local{Local: s.accounts}
 	s.gateway, err = gateway.New(gateway.Config{
-		Service: s.service, Hub: hub, Authenticate: who.authenticate, Origins: origins(s.cfg.PublicURL), Limits: s.cfg.Sockets, Logger: s.cfg.Logger,
+		Service: s.service, Hub: hub, Authenticate: s.authenticate, Origins: origins(s.cfg.PublicURL), Limits: s.cfg.Sockets, Logger: s.cfg.Logger,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the socket gateway: %w", err)
@@ -140,7 +142,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	}
 	registry, metricsHandler := metrics(s.gateway, s.notifier)
 	handler, err := httpapi.New(httpapi.Config{
-		Service: s.service, Identity: who, Avatars: files.NewAvatars(s.bucket, s.cfg.AvatarBytes), Files: attachments, Push: s.notifier, Limiter: limiter,
+		Service: s.service, Identity: s.who, Avatars: files.NewAvatars(s.bucket, s.cfg.AvatarBytes), Files: attachments, Push: s.notifier, Limiter: limiter,
 		Socket: s.gateway, Await: s.await, Web: app, Ready: s.ready, Metrics: metricsHandler, Registerer: registry,
 		PublicURL: s.cfg.PublicURL, TrustedProxies: s.cfg.TrustedProxies, Version: s.cfg.Version, Logger: s.cfg.Logger,
 	})

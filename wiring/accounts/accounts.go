@@ -1,0 +1,106 @@
+// Package accounts fits the accounts of package identity to what the edges ask of them.
+package accounts
+
+import (
+	"context"
+	"time"
+
+	"parley/chat"
+	"parley/httpapi"
+	"parley/identity"
+)
+
+// Local are the local accounts as the edges want to see them.
+type Local struct{ *identity.Local }
+
+var _ httpapi.Identity = Local{}
+
+// Authenticate says who opens a socket, by a ticket or an access token; the session behind a token is looked up, since
+// the socket outlives the token.
+func (a Local) Authenticate(ctx context.Context, ticket, bearer string) (identity.Principal, error) {
+	if ticket != "" {
+		return a.RedeemTicket(ctx, ticket)
+	}
+	p, err := a.Local.Verify(bearer)
+	if err != nil {
+		return p, err
+	}
+	return a.CheckSession(ctx, p)
+}
+
+// ServerInfo implements httpapi.Identity.
+func (a Local) ServerInfo(ctx context.Context) (httpapi.ServerInfo, error) {
+	i, err := a.Local.ServerInfo(ctx)
+	return httpapi.ServerInfo{Name: i.Name, Registration: string(i.Registration), Empty: i.Empty}, err
+}
+
+// Verify implements httpapi.Identity.
+func (a Local) Verify(accessToken string) (httpapi.Principal, error) {
+	p, err := a.Local.Verify(accessToken)
+	return httpapi.Principal(p), err
+}
+
+// Register implements httpapi.Identity.
+func (a Local) Register(ctx context.Context, r httpapi.Registration) (chat.User, bool, error) {
+	return a.Local.Register(ctx, identity.Registration(r))
+}
+
+// Login implements httpapi.Identity.
+func (a Local) Login(ctx context.Context, username, password string, d httpapi.Device) (httpapi.Grant, error) {
+	g, err := a.Local.Login(ctx, identity.Credentials{Username: username, Password: password}, identity.Device(d))
+	return httpapi.Grant(g), err
+}
+
+// Refresh implements httpapi.Identity.
+func (a Local) Refresh(ctx context.Context, refreshToken string, d httpapi.Device) (httpapi.Grant, error) {
+	g, err := a.Local.Refresh(ctx, refreshToken, identity.Device(d))
+	return httpapi.Grant(g), err
+}
+
+// ChangePassword implements httpapi.Identity.
+func (a Local) ChangePassword(ctx context.Context, p httpapi.Principal, current, password string) error {
+	return a.Local.ChangePassword(ctx, identity.Principal(p), current, password)
+}
+
+// Sessions implements httpapi.Identity.
+func (a Local) Sessions(ctx context.Context, userID string) ([]httpapi.Session, error) {
+	all, err := a.Local.Sessions(ctx, userID)
+	out := make([]httpapi.Session, len(all))
+	for i := range all {
+		out[i] = httpapi.Session(all[i])
+	}
+	return out, err
+}
+
+// IssueTicket implements httpapi.Identity.
+func (a Local) IssueTicket(ctx context.Context, p httpapi.Principal) (string, time.Duration, error) {
+	t, err := a.Local.IssueTicket(ctx, identity.Principal(p))
+	return t.Ticket, t.ExpiresIn, err
+}
+
+// CreateInvite implements httpapi.Identity.
+func (a Local) CreateInvite(ctx context.Context, p httpapi.Principal, roomID string, maxUses int, expiresIn time.Duration) (httpapi.Invite, error) {
+	i, err := a.Local.CreateInvite(ctx, identity.Principal(p), identity.NewInvite{RoomID: roomID, MaxUses: maxUses, ExpiresIn: expiresIn})
+	return httpapi.Invite(i), err
+}
+
+// Invites implements httpapi.Identity.
+func (a Local) Invites(ctx context.Context, userID string) ([]httpapi.Invite, error) {
+	all, err := a.Local.Invites(ctx, userID)
+	out := make([]httpapi.Invite, len(all))
+	for i := range all {
+		out[i] = httpapi.Invite(all[i])
+	}
+	return out, err
+}
+
+// InspectInvite implements httpapi.Identity.
+func (a Local) InspectInvite(ctx context.Context, token string) (httpapi.InvitePreview, error) {
+	p, err := a.Local.InspectInvite(ctx, token)
+	return httpapi.InvitePreview(p), err
+}
+
+// DeleteInvite implements httpapi.Identity.
+func (a Local) DeleteInvite(ctx context.Context, p httpapi.Principal, inviteID string) error {
+	return a.Local.DeleteInvite(ctx, identity.Principal(p), inviteID)
+}

@@ -1,0 +1,269 @@
+package lambda
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"gocloud.dev/blob"
+	"gocloud.dev/blob/s3blob"
+
+	"parley/apigateway"
+	"parley/chat"
+	"parley/files"
+	"parley/httpapi"
+	"parley/identity"
+	"parley/limit"
+	"parley/names"
+	"parley/queue"
+	"parley/store"
+	"parley/store/dynamo"
+	"parley/wiring/accounts"
+)
+
+// house is all that functions are made of. What is not made yet is made when it is first asked for.
+type house struct {
+	Config
+	store     *store.Store // set with tables
+	tables    lazy[*store.Store]
+	aws       lazy[aws.Config]
+	bucket    lazy[*blob.Bucket]
+	limiter   lazy[*limit.Shared]
+	deliverer lazy[*apigateway.Deliverer]
+	service   lazy[*chat.Service]
+	identity  lazy[*identity.Local]
+	sockets   lazy[*apigateway.Socket]
+	api       lazy[http.Handler]
+}
+
+// lazy is a value that is made when it is first wanted. Making it is tried again after a failure.
+type lazy[T any] struct {
+	make func(ctx context.Context) (T, error)
+
+	mu    sync.Mutex // guards what follows
+	value T
+	made  bool
+}
+
+func (l *lazy[T]) get(ctx context.Context) (T, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.made {
+		return l.value, nil
+	}
+	v, err := l.make(ctx)
+	if err == nil {
+		l.value, l.made = v, true
+	}
+	return v, err
+}
+
+// Sizes of what people upload, as on one machine.
+const (
+	avatarBytes = 5 << 20
+	fileBytes   = 25 << 20
+	fileQuota   = 1 << 30
+)
+
+func newHouse(c Config) *house {
+	h := &house{Config: c}
+	h.aws.make = func(ctx context.Context) (aws.Config, error) { return config.LoadDefaultConfig(ctx) }
+	h.tables.make = h.openTables
+	h.bucket.make = h.openBucket
+	h.limiter.make = h.makeLimiter
+	h.deliverer.make = h.makeDeliverer
+	h.service.make = h.makeService
+	h.identity.make = h.makeIdentity
+	h.sockets.make = h.makeSockets
+	h.api.make = h.makeAPI
+	return h
+}
+
+func (h *house) openTables(ctx context.Context) (*store.Store, error) {
+	cfg, err := h.aws.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	db, err := dynamo.Open(dynamo.Options{Client: dynamodb.NewFromConfig(cfg), Prefix: h.TablePrefix, Schemas: store.Schemas()})
+	if err != nil {
+		return nil, fmt.Errorf("open the tables: %w", err)
+	}
+	h.store = store.New(db, nil)
+	return h.store, nil
+}
+
+func (h *house) openBucket(ctx context.Context) (*blob.Bucket, error) {
+	cfg, err := h.aws.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	client := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil }) // of an emulator
+	b, err := s3blob.OpenBucket(ctx, client, h.FilesBucket, nil)
+	if err != nil {
+		return nil, fmt.Errorf("open the files: %w", err)
+	}
+	return b, nil
+}
+
+// makeLimiter: what guards passwords and registration is counted for all functions together, all else for each.
+func (h *house) makeLimiter(ctx context.Context) (*limit.Shared, error) {
+	tables, err := h.tables.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return limit.NewShared(limit.New(limit.Config{Off: h.LimitsOff}), tables,
+		[]chat.Rule{chat.LimitRegister, chat.LimitFailuresAddress, chat.LimitFailuresAccount}, h.Logger), nil
+}
+
+func (h *house) makeDeliverer(ctx context.Context) (*apigateway.Deliverer, error) {
+	cfg, err := h.aws.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tables, err := h.tables.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c := apigateway.Config{Store: tables, Client: apigateway.NewManagement(cfg, h.SocketEndpoint), Logger: h.Logger}
+	if h.FanoutQueue != "" {
+		c.Jobs = queue.NewSQS(sqs.NewFromConfig(cfg), h.FanoutQueue)
+	}
+	c.Offline = func(ctx context.Context, userID string) {
+		service, err := h.service.get(ctx)
+		if err != nil {
+			h.Logger.WarnContext(ctx, "presence was not told", "error", err)
+			return
+		}
+		service.TellPresence(ctx, userID, false)
+	}
+	return apigateway.NewDeliverer(c), nil
+}
+
+func (h *house) makeService(ctx context.Context) (*chat.Service, error) {
+	tables, err := h.tables.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	deliverer, err := h.deliverer.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	limiter, err := h.limiter.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c := chat.Config{Log: tables, Rooms: tables, Markers: tables, Users: tables, Seen: tables, Deliverer: deliverer,
+		Limiter: limiter, Names: names.Precis{}, Shared: true, Logger: h.Logger}
+	attachments, err := h.attachments(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.Files = chat.Files{Uploads: tables, Contents: attachments, MaxBytes: fileBytes, Quota: fileQuota}
+	return chat.New(c), nil
+}
+
+// attachments are kept in the bucket, which signs its links itself.
+func (h *house) attachments(ctx context.Context) (*files.Attachments, error) {
+	bucket, err := h.bucket.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return files.NewAttachments(files.AttachmentConfig{Bucket: bucket}), nil
+}
+
+func (h *house) makeIdentity(ctx context.Context) (*identity.Local, error) {
+	service, err := h.service.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	limiter, err := h.limiter.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	deliverer, err := h.deliverer.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return identity.NewLocal(ctx, identity.Config{Store: h.store, Rooms: service, Limiter: limiter, Connections: deliverer,
+		Names: names.Precis{}, Registration: h.Registration, Logger: h.Logger})
+}
+
+// keepKeys: an access token may have been signed by a key that is younger than this function.
+func (h *house) keepKeys(ctx context.Context) error {
+	local, err := h.identity.get(ctx)
+	if err != nil {
+		return err
+	}
+	return local.KeepKeys(ctx)
+}
+
+func (h *house) makeSockets(ctx context.Context) (*apigateway.Socket, error) {
+	service, err := h.service.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	deliverer, err := h.deliverer.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return apigateway.NewSocket(apigateway.SocketConfig{Service: service, Deliverer: deliverer, Authenticate: h.authenticate,
+		Origins: h.origins(), Logger: h.Logger}), nil
+}
+
+func (h *house) origins() []string {
+	if h.PublicURL == nil {
+		return nil
+	}
+	return []string{h.PublicURL.Scheme + "://" + h.PublicURL.Host}
+}
+
+// authenticate says who opens a socket.
+func (h *house) authenticate(ctx context.Context, c apigateway.Credentials) (apigateway.Identity, error) {
+	if err := h.keepKeys(ctx); err != nil {
+		return apigateway.Identity{}, err
+	}
+	local, err := h.identity.get(ctx)
+	if err != nil {
+		return apigateway.Identity{}, err
+	}
+	p, err := accounts.Local{Local: local}.Authenticate(ctx, c.Ticket, c.Bearer)
+	if err != nil {
+		return apigateway.Identity{}, err
+	}
+	users, err := h.store.Users(ctx, p.UserID)
+	if err != nil || len(users) == 0 {
+		return apigateway.Identity{}, err
+	}
+	return apigateway.Identity{UserID: p.UserID, Username: users[0].Username, SessionID: p.SessionID}, nil
+}
+
+func (h *house) makeAPI(ctx context.Context) (http.Handler, error) {
+	service, err := h.service.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	local, err := h.identity.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	limiter, err := h.limiter.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	bucket, err := h.bucket.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	attachments, err := h.attachments(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return httpapi.New(httpapi.Config{Service: service, Identity: accounts.Local{Local: local}, Avatars: files.NewAvatars(bucket, avatarBytes),
+		Files: attachments, Limiter: limiter, PublicURL: h.PublicURL, Version: h.Version, Logger: h.Logger})
+}
