@@ -23,7 +23,7 @@ var local *dynamotest.Server //nolint:gochecknoglobals // one for all tests of t
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
 		var err error
-		if local, err = dynamotest.Start(); err != nil {
+		if local, err = dynamotest.Start(context.Background()); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
