@@ -19,6 +19,13 @@ func (s *Service) Messages(ctx context.Context, by, roomID string, q PageQuery) 
 	if err != nil {
 		return MessagePage{}, err
 	}
+	if q.At != nil {
+		seq, err := s.seqAt(ctx, &r, *q.At)
+		if err != nil {
+			return MessagePage{}, err
+		}
+		q.Around = &seq
+	}
 	var msgs []Message
 	keep := keepLast // what to keep when the contents are too large
 	switch {
@@ -87,17 +94,23 @@ func (s *Service) messageByID(ctx context.Context, roomID, messageID string) (Me
 // check refuses bounds that make no sense.
 func (q *PageQuery) check() error {
 	set := 0
-	for field, b := range map[string]*int64{"before": q.Before, "after": q.After, "around": q.Around} {
+	for field, b := range map[string]*int64{"before": q.Before, "after": q.After, "around": q.Around, "at": q.At} {
 		if b == nil {
 			continue
 		}
 		set++
+		if field == "at" {
+			if *b < 0 || *b > maxMillis {
+				return invalid(field, "at must be a moment in epoch milliseconds.")
+			}
+			continue
+		}
 		if *b < 0 || *b >= maxSeq {
 			return invalid(field, "%s must be a log number.", field)
 		}
 	}
 	if set > 1 {
-		return invalid("before", "Only one of before, after and around can be given.")
+		return invalid("before", "Only one of before, after, around and at can be given.")
 	}
 	return nil
 }
@@ -122,6 +135,29 @@ func (s *Service) around(ctx context.Context, roomID string, seq int64, limit in
 	}
 	after, err := s.log.Messages(ctx, roomID, seq+1, math.MaxInt64, limit-len(before), false)
 	return append(before, after...), err
+}
+
+// seqAt returns the number of the first message that was sent at or after a moment, or of the newest, by halving: it
+// reads one message for each bit of the log's length.
+func (s *Service) seqAt(ctx context.Context, r *Room, at Millis) (int64, error) {
+	low, high := int64(1), r.LastSeq
+	for low < high {
+		middle := low + (high-low)/2
+		next, err := s.log.Messages(ctx, r.RoomID, middle, high, 1, false)
+		if err != nil {
+			return 0, err
+		}
+		if len(next) == 0 || next[0].CreatedAt >= at {
+			high = middle
+		} else {
+			low = next[0].Seq + 1
+		}
+	}
+	next, err := s.log.Messages(ctx, r.RoomID, low, r.LastSeq, 1, false)
+	if err != nil || len(next) == 0 {
+		return r.LastSeq, err
+	}
+	return next[0].Seq, nil
 }
 
 func page(r *Room, msgs []Message, q PageQuery) MessagePage {

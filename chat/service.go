@@ -35,10 +35,14 @@ type NewMessage struct {
 	Attachments     []FileRef `json:"attachments,omitempty"`
 }
 
-// PageQuery asks for messages: those before, after or around a log number, or the newest. At most one bound may be set.
+// PageQuery asks for messages: those before, after or around a log number, those around a moment, or the newest. At most
+// one bound may be set.
 type PageQuery struct {
 	Before, After, Around *int64
-	Limit                 int // 1 to MaxPage, zero means DefaultPage
+	// At asks for those around the first message at or after a moment, or else around the newest. Where the clock was set
+	// back it is one of those at which the moment was passed.
+	At    *Millis
+	Limit int // 1 to MaxPage, zero means DefaultPage
 	// MaxBytes bounds the size of the answer's contents; zero is no bound. At least one message is returned.
 	MaxBytes int
 }

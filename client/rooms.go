@@ -132,7 +132,7 @@ func (c *Client) RemoveMember(ctx context.Context, roomID, userID string) error 
 // History returns a page of messages, ascending.
 func (c *Client) History(ctx context.Context, roomID string, q chat.PageQuery) (p chat.MessagePage, err error) {
 	v := url.Values{}
-	for name, bound := range map[string]*int64{"before": q.Before, "after": q.After, "around": q.Around} {
+	for name, bound := range map[string]*int64{"before": q.Before, "after": q.After, "around": q.Around, "at": q.At} {
 		if bound != nil {
 			v.Set(name, strconv.FormatInt(*bound, 10))
 		}

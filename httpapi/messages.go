@@ -84,13 +84,14 @@ type pageQuery struct {
 	Before optional[int64] `query:"before" doc:"Messages before this log number."`
 	After  optional[int64] `query:"after" doc:"Messages after this log number."`
 	Around optional[int64] `query:"around" doc:"Messages on both sides of this log number."`
+	At     optional[int64] `query:"at" doc:"Messages around the first one at or after this moment, or the newest if there is none."`
 	Limit  optional[int]   `query:"limit" doc:"At most so many, 1 to 100; 50 if it is left out."`
 }
 
 func (a *api) messageRoutes() {
 	inRoom := []chat.Code{chat.Forbidden, chat.NotFound}
 	handle(a, route{id: "listMessages", method: http.MethodGet, path: "/rooms/{roomId}/messages", tag: "messages", summary: "A part of a room's history",
-		about: "Messages as they are now, ascending by seq. At most one of before, after and around; without any, the newest.", refuses: inRoom}, a.listMessages)
+		about: "Messages as they are now, ascending by seq. At most one of before, after, around and at; without any, the newest.", refuses: inRoom}, a.listMessages)
 	handle(a, route{id: "sendMessage", method: http.MethodPost, path: "/rooms/{roomId}/messages", tag: "messages", summary: "Send a message",
 		about: "The answer means: durable, in the room's order, exactly once.", status: http.StatusCreated, access: counted,
 		refuses: append([]chat.Code{chat.Conflict}, inRoom...)}, a.sendMessage)
@@ -122,7 +123,7 @@ func (a *api) messageRoutes() {
 }
 
 func (a *api) listMessages(ctx context.Context, in *pageQuery) (*out[chat.MessagePage], error) {
-	q := chat.PageQuery{Before: in.Before.pointer(), After: in.After.pointer(), Around: in.Around.pointer(), Limit: limit(in.Limit)}
+	q := chat.PageQuery{Before: in.Before.pointer(), After: in.After.pointer(), Around: in.Around.pointer(), At: in.At.pointer(), Limit: limit(in.Limit)}
 	page, err := a.Service.Messages(ctx, me(ctx).UserID, in.RoomID, q)
 	page.Messages = wholes(page.Messages)
 	return &out[chat.MessagePage]{page}, err
