@@ -39,6 +39,8 @@ var house = map[string]place{
 	"store/table/tabletest": {[]string{"store/table"}, false, "the conformance suite of engines knows the port only"},
 
 	"identity":                  {[]string{"chat"}, false, "an adapter knows the core and its library, never another adapter"},
+	"identity/cognito":          {[]string{"chat", "identity"}, false, "a pool of people elsewhere, behind the port of identity"},
+	"identity/identitytest":     {[]string{"chat", "identity", "limit", "names", "store", "store/pebble"}, false, "the conformance suite of keepers of accounts, on a real store"},
 	"limit":                     {[]string{"chat"}, false, "an adapter knows the core and its library, never another adapter"},
 	"names":                     {[]string{"chat"}, false, "an adapter knows the core and its library, never another adapter"},
 	"files":                     {[]string{"chat"}, false, "an adapter knows the core and its library, never another adapter"},
@@ -69,7 +71,7 @@ var house = map[string]place{
 }
 
 // awsPlaces are the only packages that may import the AWS SDK.
-var awsPlaces = []string{"store/dynamo", "store/dynamo/dynamotest", "queue", "files", "identity", "apigateway", "apigateway/apigatewaytest", "wiring/lambda", "cmd/lambda"}
+var awsPlaces = []string{"store/dynamo", "store/dynamo/dynamotest", "queue", "files", "identity/cognito", "apigateway", "apigateway/apigatewaytest", "wiring/lambda", "cmd/lambda"}
 
 const (
 	module   = "parley/"

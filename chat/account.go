@@ -26,6 +26,8 @@ type Session struct {
 	TokenHash    []byte
 	PreviousHash []byte
 	RotatedAt    Millis
+	// Sealed gets the next access token where somebody else signs them; encrypted with the refresh token now valid.
+	Sealed []byte
 }
 
 // SigningKey is one key that signs access tokens. Private is a JWK in JSON.

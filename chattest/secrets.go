@@ -16,7 +16,7 @@ import (
 func (e *env) session(id string, lives time.Duration) chat.Session {
 	now := e.clock.Now()
 	return chat.Session{SessionID: id, UserID: "u-ann", CreatedAt: now.UnixMilli(), LastUsedAt: now.UnixMilli() + 1, ExpiresAt: now.Add(lives).UnixMilli(),
-		UserAgent: "Mozilla/5.0 (ä)", Address: "::1", TokenHash: []byte{0, 1, 255}, PreviousHash: []byte{9}, RotatedAt: 7}
+		UserAgent: "Mozilla/5.0 (ä)", Address: "::1", TokenHash: []byte{0, 1, 255}, PreviousHash: []byte{9}, RotatedAt: 7, Sealed: []byte{0, 7}}
 }
 
 func sessions(e *env) {

@@ -39,9 +39,13 @@ func (l *Local) sign(a *chat.Account, sessionID string, d time.Duration) (string
 	return token, nil
 }
 
+func errAccess() error {
+	return chat.Errorf(chat.Unauthenticated, "The access token is not valid, or no longer.")
+}
+
 // Verify implements Provider. The session of the token may have been ended by another process since.
 func (l *Local) Verify(accessToken string) (Principal, error) {
-	refused := chat.Errorf(chat.Unauthenticated, "The access token is not valid, or no longer.")
+	refused := errAccess()
 	if len(accessToken) > maxToken {
 		return Principal{}, refused
 	}

@@ -34,7 +34,10 @@ func (l *Local) AddUser(ctx context.Context, n NewUser) (AccountInfo, error) {
 	if a.Email, err = parseEmail(n.Email); err != nil {
 		return AccountInfo{}, err
 	}
-	if err := l.choosePassword(ctx, &a, Registration{Password: n.Password}); err != nil {
+	if err := l.mayTake(ctx, &a, Registration{Password: n.Password}); err != nil {
+		return AccountInfo{}, err
+	}
+	if a.PasswordHash, err = l.passwords.hash(ctx, n.Password); err != nil {
 		return AccountInfo{}, err
 	}
 	server, err := l.store.Server(ctx)

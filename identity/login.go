@@ -86,11 +86,25 @@ func (t *attempt) refund(ctx context.Context) {
 
 // startSession signs a person in on a device; the first access token holds for accessFor.
 func (l *Local) startSession(ctx context.Context, a chat.Account, d Device, accessFor time.Duration) (Grant, error) {
+	id := newID()
+	access, err := l.sign(&a, id, accessFor)
+	if err != nil {
+		return Grant{}, err
+	}
+	return l.openSession(ctx, a, d, id, Tokens{Access: access, ExpiresIn: accessFor})
+}
+
+// openSession keeps a session for which there are tokens.
+func (l *Local) openSession(ctx context.Context, a chat.Account, d Device, id string, t Tokens) (Grant, error) {
 	now := l.now()
 	secret := newSecret()
+	sealed, err := seal(secret, id, t.Credential)
+	if err != nil {
+		return Grant{}, err
+	}
 	s := chat.Session{
-		SessionID: newID(), UserID: a.User.UserID, CreatedAt: now, LastUsedAt: now, ExpiresAt: now + RefreshFor.Milliseconds(),
-		UserAgent: clip(d.UserAgent, 256), Address: clip(d.Address, 64), TokenHash: hashSecret(secret), RotatedAt: now,
+		SessionID: id, UserID: a.User.UserID, CreatedAt: now, LastUsedAt: now, ExpiresAt: now + RefreshFor.Milliseconds(),
+		UserAgent: clip(d.UserAgent, 256), Address: clip(d.Address, 64), TokenHash: hashSecret(secret), RotatedAt: now, Sealed: sealed,
 	}
 	if err := l.store.PutSession(ctx, s, nil); err != nil {
 		return Grant{}, err
@@ -109,7 +123,7 @@ func (l *Local) startSession(ctx context.Context, a chat.Account, d Device, acce
 	if err := l.boundSessions(ctx, s); err != nil {
 		return Grant{}, err
 	}
-	return l.grant(&b, &s, secret, accessFor)
+	return grant(&b, &s, secret, t), nil
 }
 
 // boundSessions ends the longest unused sessions of a person beyond MaxSessions, and those that are over.
@@ -130,14 +144,10 @@ func (l *Local) boundSessions(ctx context.Context, s chat.Session) error {
 }
 
 // grant is what a session gives; without a secret the holder keeps the refresh token they have.
-func (l *Local) grant(a *chat.Account, s *chat.Session, secret []byte, accessFor time.Duration) (Grant, error) {
-	access, err := l.sign(a, s.SessionID, accessFor)
-	if err != nil {
-		return Grant{}, err
-	}
-	g := Grant{AccessToken: access, ExpiresIn: accessFor, RefreshExpires: millis(s.ExpiresAt), User: a.User}
+func grant(a *chat.Account, s *chat.Session, secret []byte, t Tokens) Grant {
+	g := Grant{AccessToken: t.Access, ExpiresIn: t.ExpiresIn, RefreshExpires: millis(s.ExpiresAt), User: a.User}
 	if secret != nil {
 		g.RefreshToken = refreshToken{s.UserID, s.SessionID, secret}.String()
 	}
-	return g, nil
+	return g
 }

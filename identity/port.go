@@ -2,7 +2,7 @@
 //
 // A person signs in with a username and a password and gets a Grant: an access token, a signed JWT that any part of
 // Parley verifies without asking the store, and a refresh token, an opaque secret that gets the next Grant and changes
-// each time. Local keeps accounts of its own; other providers stand behind the same Provider.
+// each time. Local keeps accounts of its own; Pooled leaves passwords and the signing to a Pool, such as Amazon Cognito.
 package identity
 
 import (
@@ -25,14 +25,14 @@ type Provider interface {
 	// Reset sets a new password by the code that Forgot sent. NotFound where no codes are used.
 	Reset(ctx context.Context, username, code, password string) error
 	// Login starts a session. Unauthenticated, in the same words and at the same cost, for an unknown name, a wrong
-	// password and a disabled account.
+	// password and a disabled account. Forbidden, after a right password, for who must confirm first.
 	Login(ctx context.Context, c Credentials, d Device) (Grant, error)
 	// Refresh gives the next Grant for a refresh token. Unauthenticated if the session is over; a token that was
 	// replaced earlier ends the session.
 	Refresh(ctx context.Context, refreshToken string, d Device) (Grant, error)
 	// Logout ends the session of a refresh token; one that is over already is no error.
 	Logout(ctx context.Context, refreshToken string) error
-	// Verify says whom an access token stands for, without input or output. Unauthenticated if it is not valid.
+	// Verify says whom an access token stands for, without asking the store. Unauthenticated if it is not valid.
 	Verify(accessToken string) (Principal, error)
 }
 

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
@@ -86,8 +87,21 @@ func errSessionOver() error {
 	return chat.Errorf(chat.Unauthenticated, "Your session is over. Please sign in again.")
 }
 
+// renewal gets the next access token of a session; the credential is empty where none is kept.
+type renewal func(ctx context.Context, a *chat.Account, s *chat.Session, credential string) (Tokens, error)
+
 // Refresh implements Provider.
 func (l *Local) Refresh(ctx context.Context, token string, d Device) (Grant, error) {
+	return l.refresh(ctx, token, d, l.renew)
+}
+
+// renew is the renewal of who signs by himself.
+func (l *Local) renew(_ context.Context, a *chat.Account, s *chat.Session, _ string) (Tokens, error) {
+	access, err := l.sign(a, s.SessionID, AccessFor)
+	return Tokens{Access: access, ExpiresIn: AccessFor}, err
+}
+
+func (l *Local) refresh(ctx context.Context, token string, d Device, renew renewal) (Grant, error) {
 	r, ok := parseRefresh(token)
 	if !ok {
 		return Grant{}, errSessionOver()
@@ -100,13 +114,16 @@ func (l *Local) Refresh(ctx context.Context, token string, d Device) (Grant, err
 		hash := hashSecret(r.secret)
 		switch {
 		case same(hash, s.TokenHash):
-			g, err := l.rotate(ctx, &r, s, a, d)
+			g, err := l.rotate(ctx, &r, s, a, d, renew)
 			if errors.Is(err, chat.ErrMoved) {
 				continue
 			}
+			if chat.CodeOf(err) == chat.Unauthenticated { // whoever signs has ended it
+				err = errors.Join(err, l.end(ctx, s.UserID, s.SessionID))
+			}
 			return g, err
 		case d.Browser && same(hash, s.PreviousHash) && l.clock().Sub(millis(s.RotatedAt)) <= l.grace:
-			return l.repeat(&r, s, a)
+			return l.repeat(ctx, &r, s, a, renew)
 		default:
 			return Grant{}, l.reused(ctx, &s, d)
 		}
@@ -114,28 +131,51 @@ func (l *Local) Refresh(ctx context.Context, token string, d Device) (Grant, err
 	return Grant{}, &chat.Error{Code: chat.Unavailable, Message: "The session is in use. Please try again.", RetryAfter: time.Second}
 }
 
-// rotate replaces the refresh token and lets the session live on. ErrMoved if somebody else did so first.
-func (l *Local) rotate(ctx context.Context, r *refreshToken, s chat.Session, a chat.Account, d Device) (Grant, error) {
+// rotate replaces the refresh token and lets the session live on. ErrMoved if somebody else did so first. The access
+// token comes first: if there is none now, the refresh token that the holder has is still the right one.
+func (l *Local) rotate(ctx context.Context, r *refreshToken, s chat.Session, a chat.Account, d Device, renew renewal) (Grant, error) {
 	was := s.TokenHash
+	credential, err := unseal(r.secret, s.SessionID, s.Sealed)
+	if err != nil {
+		return Grant{}, err
+	}
+	t, err := renew(ctx, &a, &s, credential)
+	if err != nil {
+		return Grant{}, err
+	}
 	secret := nextSecret(l.ring.Load().refresh[0], r)
 	now := l.now()
 	s.TokenHash, s.PreviousHash, s.RotatedAt = hashSecret(secret), was, now
 	s.LastUsedAt, s.ExpiresAt = now, now+RefreshFor.Milliseconds()
 	s.UserAgent, s.Address = clip(d.UserAgent, 256), clip(d.Address, 64)
+	if s.Sealed, err = seal(secret, s.SessionID, cmp.Or(t.Credential, credential)); err != nil {
+		return Grant{}, err
+	}
 	if err := l.store.PutSession(ctx, s, was); err != nil {
 		return Grant{}, err
 	}
-	return l.grant(&a, &s, secret, AccessFor)
+	return grant(&a, &s, secret, t), nil
 }
 
 // repeat answers a refresh that was answered a moment ago in the same way, without another rotation.
-func (l *Local) repeat(r *refreshToken, s chat.Session, a chat.Account) (Grant, error) {
+func (l *Local) repeat(ctx context.Context, r *refreshToken, s chat.Session, a chat.Account, renew renewal) (Grant, error) {
+	var secret []byte // stays empty if the next one was made with a key that this process does not know yet
+	var credential string
+	var err error
 	for _, key := range l.ring.Load().refresh {
-		if secret := nextSecret(key, r); same(hashSecret(secret), s.TokenHash) {
-			return l.grant(&a, &s, secret, AccessFor)
+		if next := nextSecret(key, r); same(hashSecret(next), s.TokenHash) {
+			secret = next
+			if credential, err = unseal(secret, s.SessionID, s.Sealed); err != nil {
+				return Grant{}, err
+			}
+			break
 		}
 	}
-	return l.grant(&a, &s, nil, AccessFor) // made with a key that this process does not know yet
+	t, err := renew(ctx, &a, &s, credential)
+	if err != nil {
+		return Grant{}, err
+	}
+	return grant(&a, &s, secret, t), nil
 }
 
 // reused ends a session of which a refresh token came that is not, or no longer, the right one: it is in two hands.
@@ -150,19 +190,30 @@ func (l *Local) reused(ctx context.Context, s *chat.Session, d Device) error {
 
 // Logout implements Provider.
 func (l *Local) Logout(ctx context.Context, token string) error {
+	_, err := l.logout(ctx, token)
+	return err
+}
+
+// logout ends the session of a refresh token and returns its credential, if the token opens it.
+func (l *Local) logout(ctx context.Context, token string) (credential string, err error) {
 	r, ok := parseRefresh(token)
 	if !ok {
-		return nil
+		return "", nil
 	}
 	s, err := l.store.Session(ctx, r.userID, r.sessionID)
 	if chat.CodeOf(err) == chat.NotFound {
-		return nil
+		return "", nil
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
-	if hash := hashSecret(r.secret); !same(hash, s.TokenHash) && !same(hash, s.PreviousHash) {
+	hash := hashSecret(r.secret)
+	if same(hash, s.TokenHash) {
+		if credential, err = unseal(r.secret, s.SessionID, s.Sealed); err != nil {
+			return "", err
+		}
+	} else if !same(hash, s.PreviousHash) {
 		l.log.WarnContext(ctx, "old refresh token used to log out", "userId", s.UserID, "sessionId", s.SessionID)
 	}
-	return l.end(ctx, s.UserID, s.SessionID)
+	return credential, l.end(ctx, s.UserID, s.SessionID)
 }

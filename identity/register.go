@@ -15,45 +15,59 @@ const MaxEmail = 254
 
 // Register implements Provider; no confirmation is ever required.
 func (l *Local) Register(ctx context.Context, r Registration) (chat.User, bool, error) {
-	a, err := l.newAccount(r.Username, r.DisplayName)
+	n, err := l.newcomer(ctx, r)
 	if err != nil {
 		return chat.User{}, false, err
 	}
-	if a.Email, err = parseEmail(r.Email); err != nil {
+	a := n.account
+	if a.PasswordHash, err = l.passwords.hash(ctx, r.Password); err != nil {
 		return chat.User{}, false, err
 	}
-	serverName, err := l.parseServerName(r.ServerName)
-	if err != nil {
-		return chat.User{}, false, err
-	}
-	server, err := l.store.Server(ctx)
-	if err != nil {
-		return chat.User{}, false, err
-	}
-	empty := server.Name == ""
-	var invite *chat.Invite
-	if !empty {
-		if invite, err = l.admission(ctx, r.InviteToken); err != nil {
-			return chat.User{}, false, err
-		}
-	}
-	if err := l.choosePassword(ctx, &a, r); err != nil {
-		return chat.User{}, false, err
-	}
-	if empty {
-		err := l.createFirst(ctx, a, serverName)
+	if n.empty {
+		err := l.createFirst(ctx, a, n.serverName)
 		if !errors.Is(err, chat.ErrExists) {
 			return a.User, false, err
 		}
-		if invite, err = l.admission(ctx, r.InviteToken); err != nil { // somebody else was first
+		if n.invite, err = l.admission(ctx, r.InviteToken); err != nil { // somebody else was first
 			return chat.User{}, false, err
 		}
 	}
-	if err := l.create(ctx, a, invite); err != nil {
+	if err := l.create(ctx, a, n.invite); err != nil {
 		return chat.User{}, false, err
 	}
-	l.welcome(ctx, a.User.UserID, invite)
+	l.welcome(ctx, a.User.UserID, n.invite)
 	return a.User, false, nil
+}
+
+// newcomer is somebody who may have an account.
+type newcomer struct {
+	account    chat.Account
+	serverName string
+	empty      bool         // nobody is here yet
+	invite     *chat.Invite // not yet used; nil without one
+}
+
+// newcomer checks a registration, up to what only who keeps the accounts can tell.
+func (l *Local) newcomer(ctx context.Context, r Registration) (n newcomer, err error) {
+	if n.account, err = l.newAccount(r.Username, r.DisplayName); err != nil {
+		return n, err
+	}
+	if n.account.Email, err = parseEmail(r.Email); err != nil {
+		return n, err
+	}
+	if n.serverName, err = l.parseServerName(r.ServerName); err != nil {
+		return n, err
+	}
+	server, err := l.store.Server(ctx)
+	if err != nil {
+		return n, err
+	}
+	if n.empty = server.Name == ""; !n.empty {
+		if n.invite, err = l.admission(ctx, r.InviteToken); err != nil {
+			return n, err
+		}
+	}
+	return n, l.mayTake(ctx, &n.account, r)
 }
 
 // newAccount checks what a person is to be called.
@@ -111,9 +125,9 @@ func (l *Local) admission(ctx context.Context, token string) (*chat.Invite, erro
 	return nil, nil
 }
 
-// choosePassword gives a new account its password, within the rate limit of the address: from there on the answers say
-// which names are taken, and cost work.
-func (l *Local) choosePassword(ctx context.Context, a *chat.Account, r Registration) error {
+// mayTake says whether a new account may have its name and password, within the rate limit of the address: from there on
+// the answers say which names are taken, and cost work.
+func (l *Local) mayTake(ctx context.Context, a *chat.Account, r Registration) error {
 	if err := l.passwords.strong(ctx, r.Password, append(l.known(ctx, a), r.ServerName)...); err != nil {
 		return err
 	}
@@ -129,8 +143,7 @@ func (l *Local) choosePassword(ctx context.Context, a *chat.Account, r Registrat
 	if chat.CodeOf(err) != chat.NotFound {
 		return err
 	}
-	a.PasswordHash, err = l.passwords.hash(ctx, r.Password)
-	return err
+	return nil
 }
 
 // known is what a guesser knows of an account.

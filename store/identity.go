@@ -23,6 +23,9 @@ func (s *Store) PutSession(ctx context.Context, n chat.Session, previous []byte)
 		table.S("userId", n.UserID), table.N("createdAt", n.CreatedAt), table.N("lastUsedAt", n.LastUsedAt), table.N("expiresAt", n.ExpiresAt),
 		table.S("userAgent", n.UserAgent), table.S("address", n.Address), table.B("tokenHash", n.TokenHash),
 		table.B("previousHash", n.PreviousHash), table.N("rotatedAt", n.RotatedAt)}})
+	if len(n.Sealed) > 0 {
+		op.Item.Attrs = append(op.Item.Attrs, table.B("sealed", n.Sealed))
+	}
 	if previous != nil {
 		op.If = table.Cond{Kind: table.Equal, Attr: "tokenHash", Value: table.Value{Kind: table.Bytes, Data: previous}}
 	}
@@ -80,7 +83,7 @@ func (s *Store) deleteSessions(ctx context.Context, userID string, sessionIDs []
 func session(it *table.Item) chat.Session {
 	return chat.Session{SessionID: strings.TrimPrefix(it.Key.Sort, "session#"), UserID: it.Text("userId"), CreatedAt: it.Num("createdAt"),
 		LastUsedAt: it.Num("lastUsedAt"), ExpiresAt: it.Num("expiresAt"), UserAgent: it.Text("userAgent"), Address: it.Text("address"),
-		TokenHash: it.Data("tokenHash"), PreviousHash: it.Data("previousHash"), RotatedAt: it.Num("rotatedAt")}
+		TokenHash: it.Data("tokenHash"), PreviousHash: it.Data("previousHash"), RotatedAt: it.Num("rotatedAt"), Sealed: it.Data("sealed")}
 }
 
 // PutOnce implements chat.Once.

@@ -65,3 +65,9 @@ resource "aws_cognito_user_pool_client" "back_end" {
   read_attributes  = ["email", "email_verified"]
   write_attributes = ["email"]
 }
+
+# Whoever is in it is an administrator from their next sign-in on; the first person is put there.
+resource "aws_cognito_user_group" "administrators" {
+  name         = "administrators"
+  user_pool_id = aws_cognito_user_pool.this.id
+}

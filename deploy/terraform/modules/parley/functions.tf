@@ -20,7 +20,7 @@ locals {
     objects        = { actions = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], resources = ["${module.files.arn}/*"] }
     list_objects   = { actions = ["s3:ListBucket"], resources = [module.files.arn] }
     vapid          = { actions = ["ssm:GetParameter", "ssm:PutParameter"], resources = ["arn:aws:ssm:${local.region}:${local.account}:parameter${local.vapid}"] }
-    people = { actions = ["cognito-idp:AdminDeleteUser", "cognito-idp:DescribeUserPoolClient"],
+    people = { actions = ["cognito-idp:AdminAddUserToGroup", "cognito-idp:AdminDeleteUser", "cognito-idp:DescribeUserPoolClient"],
     resources = module.identity[*].user_pool_arn }
   }
 
@@ -37,7 +37,7 @@ locals {
     fanout   = ["take_fanout", "read", "write_rest", "push"]
     stream   = ["read_stream", "list_streams", "give_up", "read", "write_rest", "push", "queue_fanout", "queue_notify"]
     notify   = ["take_notify", "read", "write_rest", "push", "vapid"]
-    maintain = concat(local.acts, local.cognito ? ["people"] : [])
+    maintain = local.acts
   }
 
   texts = {

@@ -172,8 +172,8 @@ run "least_privilege" {
     error_message = "Only who signs pushes, or shows the public key, reads the key pair."
   }
   assert {
-    condition     = toset([for f, m in module.function : f if can(regex("cognito-idp:", m.policy))]) == toset(["http", "maintain"])
-    error_message = "Only these administer people."
+    condition     = toset([for f, m in module.function : f if can(regex("cognito-idp:", m.policy))]) == toset(["http"])
+    error_message = "Only the HTTP API administers people."
   }
   assert {
     condition     = toset(flatten([for s in jsondecode(module.function["socket"].policy).Statement : s.Resource if contains(s.Action, "execute-api:ManageConnections")])) == toset(["arn:s1/ws/POST/@connections/*", "arn:s1/ws/DELETE/@connections/*"])
