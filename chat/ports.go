@@ -52,6 +52,8 @@ type Commit struct {
 	// are there.
 	Notices  []Notice
 	Obsolete []Notice
+	// Outbox puts the room into the Outbox, from the first of New on, in the place of what stands there of it.
+	Outbox bool
 	// OldNameKey is the room's NameKey before, when the step changes it.
 	OldNameKey string
 	// Attach are the files that New take along, as they were read: ready. They are attached with it, or the error is a
@@ -248,6 +250,26 @@ type PushSubscriptions interface {
 	DeletePushSubscriptions(ctx context.Context, userID string, subscriptionIDs ...string) error
 	// AnyPushSubscription tells whether anybody has one.
 	AnyPushSubscription(ctx context.Context) (bool, error)
+}
+
+// Outbox keeps in which rooms messages stand of which people who are away were not told yet; Commit.Outbox fills it. It
+// is for houses of one process: in others a stream of the store's changes does the same.
+type Outbox interface {
+	// Outbox returns all rooms in it, each with the number of the first such message.
+	Outbox(ctx context.Context) (map[string]int64, error)
+	// OutboxOf returns that number of one room; zero if the room is not in it.
+	OutboxOf(ctx context.Context, roomID string) (int64, error)
+	// SetOutbox sets that number; zero takes the room out.
+	SetOutbox(ctx context.Context, roomID string, seq int64) error
+}
+
+// Reached keeps up to which message of a room people were told while they were away, so that nobody is told twice. It
+// may forget after a week.
+type Reached interface {
+	// Reached returns the number of those who were ever told.
+	Reached(ctx context.Context, roomID string, userIDs ...string) (map[string]int64, error)
+	// SetReached moves it forward to seq.
+	SetReached(ctx context.Context, roomID string, seq int64, userIDs ...string) error
 }
 
 // Delivery is what a step of a room's log tells its members, in order.

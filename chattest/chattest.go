@@ -29,6 +29,8 @@ type Ports interface {
 	chat.PushSubscriptions
 	chat.Uploads
 	chat.Secrets
+	chat.Outbox
+	chat.Reached
 }
 
 // Run tests the storage ports that open makes. Each test calls open once for a store of its own, which must be empty and
@@ -90,6 +92,8 @@ func Run(t *testing.T, open func(t *testing.T, now func() time.Time) Ports) {
 		{"PushKey", pushKey},
 		{"PushSubscriptions", pushSubscriptions},
 		{"PushSubscriptions/OnePerson", pushOwner},
+		{"Outbox", outbox},
+		{"Reached", reached},
 		{"PushSubscriptions/EndWithSessions", pushSessions},
 		{"Secrets", secrets},
 		{"Uploads/RoundTrip", uploads},

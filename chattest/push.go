@@ -3,6 +3,7 @@ package chattest
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -160,4 +161,68 @@ func pushSessions(e *env) {
 	e.ok(e.DeleteSessions(e.ctx, "u-ann", append(ids("s", 120), "s2")...))
 	e.has("u-ann")
 	e.has("u-bob", "c")
+}
+
+// outbox: a commit that says so puts the room in, with its first new message, together with the messages or not at all.
+func outbox(e *env) {
+	in := func(want map[string]int64) {
+		e.Helper()
+		got, err := e.Outbox(e.ctx)
+		e.ok(err)
+		if !maps.Equal(got, want) {
+			e.Fatalf("outbox: got %v, want %v", got, want)
+		}
+		for _, room := range []string{"r1", "r2", "r"} {
+			seq, err := e.OutboxOf(e.ctx, room)
+			e.ok(err)
+			same(e, "outbox of "+room, seq, want[room])
+		}
+	}
+	s, c := NewScript("r1", chat.Private, "Room", "u-ann", "u-bob")
+	e.ok(e.Commit(e.ctx, c))
+	e.ok(e.Commit(e.ctx, s.Say(Said{"u-ann", "1", "hello"})))
+	in(nil)
+	before := s.Room
+	c = s.Say(Said{"u-ann", "2", "hello"}, Said{"u-bob", "3", "hello"})
+	c.Outbox = true
+	e.ok(e.Commit(e.ctx, c))
+	first := c.New[0].Seq
+	in(map[string]int64{"r1": first})
+	stale := c
+	stale.Room, stale.After = before, before.HeadSeq
+	e.is(e.Commit(e.ctx, stale), chat.ErrMoved)
+	again := s.Say(Said{"u-ann", "2", "hello"})
+	again.Outbox = true
+	if err := e.Commit(e.ctx, again); err == nil {
+		e.Fatal("a message was stored twice")
+	}
+	in(map[string]int64{"r1": first})
+	e.ok(e.SetOutbox(e.ctx, "r1", first+1))
+	e.ok(e.SetOutbox(e.ctx, "r2", 7))
+	in(map[string]int64{"r1": first + 1, "r2": 7})
+	for range 2 {
+		e.ok(e.SetOutbox(e.ctx, "r1", 0))
+	}
+	in(map[string]int64{"r2": 7})
+}
+
+// reached: what people were told of moves forward only, each for themselves and each room for itself.
+func reached(e *env) {
+	check := func(room string, want map[string]int64, of ...string) {
+		e.Helper()
+		got, err := e.Reached(e.ctx, room, of...)
+		e.ok(err)
+		if !maps.Equal(got, want) {
+			e.Fatalf("reached in %s: got %v, want %v", room, got, want)
+		}
+	}
+	people := ids("u", 230)
+	e.ok(e.SetReached(e.ctx, "r1", 5, people...))
+	e.ok(e.SetReached(e.ctx, "r1", 9, people[3]))
+	e.ok(e.SetReached(e.ctx, "r1", 7, people[2], people[3], people[4]))
+	check("r1", map[string]int64{people[2]: 7, people[3]: 9, people[4]: 7, people[229]: 5}, people[2], people[3], people[4], people[229], "nobody")
+	check("r2", nil, people[2])
+	check("r1", nil)
+	e.clock.Advance(6 * 24 * time.Hour)
+	check("r1", map[string]int64{people[3]: 9}, people[3])
 }

@@ -37,6 +37,9 @@ func (s *Store) Commit(ctx context.Context, c chat.Commit) error {
 	for userID, m := range c.Marks {
 		ops = append(ops, put(markerItem(userID, m)))
 	}
+	if c.Outbox && len(c.New) > 0 {
+		ops = append(ops, put(outboxItem(c.Room.RoomID, c.New[0].Seq)))
+	}
 	ops = append(ops, listing(&c)...)
 	firstFile := len(ops)
 	ops = attach(ops, c.Attach)

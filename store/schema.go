@@ -29,6 +29,7 @@
 //	  user#USER   files           how much they uploaded
 //	  file#FILE   file            a file: where it belongs, what it is
 //	  files       DUE#FILE        a file whose content is to be removed from DUE on, in milliseconds
+//	  user#USER   reached#ROOM    up to where they were told of a room while away (expires)
 //	  name#NAME   name            who has a username
 //	  people      NAME            everybody, by username
 //	  people#R    WORD#USER       who has a word in a name, by its first letter R
@@ -42,6 +43,7 @@
 //	  server      secret#NAME     a secret that the server made up for itself
 //	  server      vapid           the key pair that push services know
 //	  push        ID              who has a push subscription
+//	  outbox      ROOM            from where on absent people are to be told of a room
 //	  purge       ROOM            a room whose remains are to be removed
 //
 // Rows that only houses of many processes have, all of which may be lost:

@@ -36,6 +36,8 @@ var (
 	_ chat.PushSubscriptions = (*Store)(nil)
 	_ chat.Uploads           = (*Store)(nil)
 	_ chat.Secrets           = (*Store)(nil)
+	_ chat.Outbox            = (*Store)(nil)
+	_ chat.Reached           = (*Store)(nil)
 )
 
 // New makes a Store over db, which must have been opened with Schemas. A nil now is time.Now.
