@@ -71,6 +71,7 @@ type sequencer struct {
 
 	untold *untold // of the last commit; told once who asked has their answers
 
+	queued  bool // the room is in the outbox
 	known   bool // room and members are those of the stored head
 	room    Room // HeadSeq zero: there is no such room
 	members map[string]*author
@@ -295,6 +296,9 @@ func (q *sequencer) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := q.readOutbox(ctx); err != nil {
+		return err
+	}
 	room := Room{RoomID: q.roomID}
 	if len(rooms) == 1 {
 		room = rooms[0]
@@ -349,6 +353,7 @@ func (q *sequencer) planMessages(ctx context.Context, steps []*step) (Commit, []
 		}
 		kept = append(kept, st)
 	}
+	c.Outbox = len(c.New) > 0 && q.toOutbox()
 	return c, kept
 }
 
@@ -426,6 +431,10 @@ func (q *sequencer) committed(ctx context.Context, c *Commit, steps []*step, sin
 	}
 	if len(c.Drop) > 0 {
 		q.s.wakeSweep()
+	}
+	if c.Outbox {
+		q.queued = true
+		q.s.away.Stored(q.roomID, time.UnixMilli(c.New[0].CreatedAt))
 	}
 	q.s.deliverer.Deliver(ctx, Delivery{RoomID: q.roomID, Events: commitEvents(c, steps), Since: since})
 	for i := range c.New {

@@ -21,9 +21,14 @@ type Config struct {
 	// Shared says that other processes write to the same rooms: a room is read anew when somebody writes to it after a
 	// pause, and what another process needs to tell of a step is stored with it.
 	Shared bool
-	Files  Files            // zero: no attachments
-	Now    func() time.Time // default time.Now
-	Logger *slog.Logger     // default slog.Default
+	// Outbox and Away, if set, keep and tell which rooms have messages that people who are away must be told of.
+	Outbox Outbox
+	Away   Away
+	// Reached keeps who was told; see Calls.
+	Reached Reached
+	Files   Files            // zero: no attachments
+	Now     func() time.Time // default time.Now
+	Logger  *slog.Logger     // default slog.Default
 }
 
 // NewMessage is a message to send.
@@ -133,6 +138,9 @@ type Service struct {
 	limiter   Limiter
 	names     Names
 	shared    bool
+	outbox    Outbox
+	away      Away
+	reached   Reached
 	now       func() time.Time
 	logger    *slog.Logger
 	files     Files
@@ -158,7 +166,8 @@ func New(c Config) *Service {
 	}
 	return &Service{
 		log: c.Log, rooms: c.Rooms, markers: c.Markers, notices: c.Notices, users: c.Users, seen: c.Seen, deliverer: c.Deliverer, limiter: c.Limiter,
-		names: c.Names, shared: c.Shared, now: c.Now, logger: c.Logger, files: c.Files, sweep: make(chan struct{}, 1),
+		names: c.Names, shared: c.Shared, outbox: c.Outbox, away: c.Away, reached: c.Reached,
+		now: c.Now, logger: c.Logger, files: c.Files, sweep: make(chan struct{}, 1),
 		sequencers: make(map[string]*sequencer), began: c.Now(),
 		presence: presence{pending: make(map[string]pendingPresence), announced: make(map[string]bool)},
 	}

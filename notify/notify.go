@@ -25,6 +25,15 @@ type Config struct {
 	Key           chat.PushKey
 	Subscriptions chat.PushSubscriptions
 
+	// Rules, Users and, on one machine, Outbox and Queue are needed for people who are away. Without them one can only test
+	// one's notifications.
+	Rules  Rules
+	Users  Users
+	Outbox Outbox
+	Queue  *Queue
+	// Sessions, if set, says which sign-ins still are: a subscription ends with its own.
+	Sessions Sessions
+
 	// Subject is how push services reach the operator: a mailto: or https: URL. Empty: PublicURL if it is https, or
 	// else where the app was reached by who is told.
 	Subject string
@@ -39,6 +48,16 @@ type Config struct {
 	Logger *slog.Logger     // default slog.Default
 }
 
+// Users says what people are called.
+type Users interface {
+	Users(ctx context.Context, userIDs ...string) ([]chat.User, error)
+}
+
+// Sessions says which sign-ins there are: NotFound for one that is over.
+type Sessions interface {
+	Session(ctx context.Context, userID, sessionID string) (chat.Session, error)
+}
+
 // Notifier reaches people who are away. Its methods are safe for concurrent use.
 type Notifier struct {
 	cfg    Config
@@ -46,8 +65,8 @@ type Notifier struct {
 	key    keyPair
 	client *http.Client
 
-	// wanted is true from the first subscription on: until then nothing has to be noted of any message.
-	wanted atomic.Bool
+	holds *holds
+
 	// subscribing is held while somebody subscribes, so that the bound on subscriptions holds.
 	subscribing sync.Mutex
 
@@ -88,9 +107,11 @@ func New(ctx context.Context, c Config) (*Notifier, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look for push subscriptions: %w", err)
 	}
-	n := &Notifier{cfg: c, log: c.Logger, key: key, client: newClient(c.AllowPrivate)}
-	n.wanted.Store(wanted)
-	return n, nil
+	if c.Queue == nil {
+		c.Queue = NewQueue()
+	}
+	c.Queue.wanted.Store(wanted)
+	return &Notifier{cfg: c, log: c.Logger, key: key, client: newClient(c.AllowPrivate), holds: newHolds()}, nil
 }
 
 // PublicKey is the server's public key in base64url, for applicationServerKey of a browser's subscribe.

@@ -39,8 +39,10 @@ const (
 // answer is a verdict with what there is to say about it.
 type answer struct {
 	verdict
-	reason string        // a sentence, unless sent
-	after  time.Duration // with later: when to come again; zero if the push service did not say
+	reason string // a sentence, unless sent
+	// With later: it is the push service, not this device; and when to come again, zero if it did not say.
+	service bool
+	after   time.Duration
 }
 
 // message is what is pushed to one browser.
@@ -93,9 +95,9 @@ func unreachable(s *chat.PushSubscription, err error) answer {
 		return answer{verdict: refused, reason: fmt.Sprintf("The address of %s is not on the public internet.", host(s.Endpoint))}
 	}
 	if e, ok := errors.AsType[*url.Error](err); ok && e.Timeout() {
-		return answer{verdict: later, reason: fmt.Sprintf("The push service %s does not answer.", host(s.Endpoint))}
+		return answer{verdict: later, service: true, reason: fmt.Sprintf("The push service %s does not answer.", host(s.Endpoint))}
 	}
-	return answer{verdict: later, reason: fmt.Sprintf("The push service %s cannot be reached.", host(s.Endpoint))}
+	return answer{verdict: later, service: true, reason: fmt.Sprintf("The push service %s cannot be reached.", host(s.Endpoint))}
 }
 
 // judge reads the answer of a push service.
@@ -110,7 +112,7 @@ func judge(res *http.Response, host string, now time.Time) answer {
 	case c == http.StatusTooManyRequests:
 		return answer{verdict: later, reason: fmt.Sprintf("%s wants fewer notifications.", host), after: retryAfter(res, now)}
 	case c == http.StatusRequestTimeout, c >= 500:
-		return answer{verdict: later, reason: fmt.Sprintf("%s has a fault (status %d).", host, c), after: retryAfter(res, now)}
+		return answer{verdict: later, service: true, reason: fmt.Sprintf("%s has a fault (status %d).", host, c), after: retryAfter(res, now)}
 	case c >= 300 && c < 400:
 		return answer{verdict: refused, reason: fmt.Sprintf("%s leads elsewhere (status %d), which is not followed.", host, c)}
 	default:

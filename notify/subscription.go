@@ -58,7 +58,7 @@ func (n *Notifier) Subscribe(ctx context.Context, as chat.NewPushSubscription) (
 			kept++
 		}
 	}
-	n.wanted.Store(true) // before it is stored: a message between the two costs a note too many, not one too few
+	n.cfg.Queue.wanted.Store(true) // before it is stored: a message between the two costs a note too many, not one too few
 	if err := n.cfg.Subscriptions.PutPushSubscription(ctx, s, drop...); err != nil {
 		return chat.PushSubscription{}, err
 	}

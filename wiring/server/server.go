@@ -103,6 +103,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	}
 	s.store = store.New(s.db, s.cfg.Now)
 	limiter, hub, nameProfile := limit.New(s.cfg.Limits), gateway.NewHub(0), names.Precis{}
+	away := notify.NewQueue()
 	attachments, err := s.attachments(ctx)
 	if err != nil {
 		return nil, err
@@ -110,6 +111,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	s.service = chat.New(chat.Config{
 		Log: s.store, Rooms: s.store, Markers: s.store, Notices: s.store, Users: s.store, Seen: s.store,
 		Deliverer: hub, Limiter: limiter, Names: nameProfile, Now: s.cfg.Now, Logger: s.cfg.Logger,
+		Outbox: s.store, Reached: s.store, Away: away,
 		Files: chat.Files{Uploads: s.store, Contents: attachments, Off: s.cfg.FilesOff, MaxBytes: s.cfg.FileBytes, Quota: max(0, s.cfg.FileQuota)},
 	})
 	s.accounts, err = identity.NewLocal(ctx, identity.Config{
@@ -127,7 +129,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		return nil, fmt.Errorf("open the socket gateway: %w", err)
 	}
 	s.notifier, err = notify.New(ctx, notify.Config{
-		Key: s.store, Subscriptions: s.store, Subject: s.cfg.VAPIDSubject, PublicURL: s.publicURL(), AllowPrivate: s.cfg.PushPrivate,
+		Key: s.store, Subscriptions: s.store, Rules: s.service, Users: s.store, Outbox: s.service, Queue: away, Sessions: s.store, Subject: s.cfg.VAPIDSubject, PublicURL: s.publicURL(), AllowPrivate: s.cfg.PushPrivate,
 		Now: s.cfg.Now, Logger: s.cfg.Logger,
 	})
 	if err != nil {
@@ -296,6 +298,13 @@ func (s *Server) Run(ctx context.Context) error {
 	for _, run := range tasks {
 		g.Go(func() error { return run(parts) })
 	}
+	notifying, stopNotifying := context.WithCancel(parts) // it uses the other parts: it ends before them
+	defer stopNotifying()
+	notified := make(chan struct{})
+	g.Go(func() error {
+		defer close(notified)
+		return s.notifier.Run(notifying)
+	})
 	operation := &http.Server{Handler: admin.Handler(s.Operations(), s.cfg.Logger), ReadHeaderTimeout: 10 * time.Second}
 	g.Go(func() error { return serve(operation, operator) })
 	g.Go(func() error { return serve(s.http, s.listener) })
@@ -309,7 +318,9 @@ func (s *Server) Run(ctx context.Context) error {
 		case <-ctx.Done():
 		case <-failed.Done():
 		}
+		stopNotifying()
 		s.drain(context.WithoutCancel(ctx), operation)
+		<-notified
 		stopParts()
 		return nil
 	})
