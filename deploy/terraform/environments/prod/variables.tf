@@ -7,7 +7,7 @@ variable "region" {
 variable "artifact" {
   description = "Path of the zip that make lambda leaves."
   type        = string
-  default     = "../../../../dist/lambda/parley.zip"
+  default     = "../../../../dist/lambda/parley-lambda.zip"
 }
 
 variable "alarm_email" {

@@ -9,7 +9,7 @@ locals {
     read           = { actions = local.read, resources = concat([module.messages.arn, module.chat.arn, module.connections.arn], module.messages.index_arns) }
     write_messages = { actions = local.write, resources = [module.messages.arn] }
     write_rest     = { actions = local.write, resources = [module.chat.arn, module.connections.arn] }
-    push           = { actions = ["execute-api:ManageConnections"], resources = [for method in ["POST", "DELETE"] : "${module.gateway.connections_arn}/${method}/@connections/*"] }
+    push           = { actions = ["execute-api:ManageConnections"], resources = [for method in ["DELETE", "GET", "POST"] : "${module.gateway.connections_arn}/${method}/@connections/*"] }
     queue_fanout   = { actions = ["sqs:SendMessage"], resources = [module.fanout_queue.arn] }
     queue_notify   = { actions = ["sqs:SendMessage"], resources = [module.notify_queue.arn] }
     take_fanout    = { actions = local.take, resources = [module.fanout_queue.arn] }
@@ -34,7 +34,7 @@ locals {
   rights = {
     socket   = local.acts
     http     = concat(local.acts, ["vapid"], local.cognito ? ["people"] : [])
-    fanout   = ["take_fanout", "read", "write_rest", "push"]
+    fanout   = ["take_fanout", "read", "write_rest", "push", "queue_fanout"]
     stream   = ["read_stream", "list_streams", "give_up", "read", "write_rest", "push", "queue_fanout", "queue_notify"]
     notify   = ["take_notify", "read", "write_rest", "push", "vapid"]
     maintain = local.acts
@@ -108,10 +108,10 @@ resource "aws_lambda_event_source_mapping" "stream" {
   maximum_record_age_in_seconds  = 3600
   function_response_types        = ["ReportBatchItemFailures"]
 
-  # What expires or is removed is nobody's news.
+  # Every change of a room is a new entry of its log; what expires or is removed is nobody's news.
   filter_criteria {
     filter {
-      pattern = jsonencode({ eventName = ["INSERT", "MODIFY"] })
+      pattern = jsonencode({ eventName = ["INSERT"] })
     }
   }
 

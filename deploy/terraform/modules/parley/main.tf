@@ -41,11 +41,12 @@ module "connections" {
   deletion_protection = false # it holds nothing that lasts longer than a socket
 }
 
-# Chunks of a large room's fan-out.
+# Chunks of a large room's fan-out, in the room's order.
 module "fanout_queue" {
   source = "../queue"
 
   name               = "${local.prefix}fanout"
+  fifo               = true
   visibility_timeout = 6 * var.functions.fanout.timeout
 }
 
@@ -127,7 +128,7 @@ module "watch" {
   prefix      = local.prefix
   account_id  = local.account
   functions   = { for name, f in module.function : name => f.name }
-  queues      = { fanout = "${local.prefix}fanout", notify = "${local.prefix}notify" }
+  queues      = { fanout = module.fanout_queue.name, notify = module.notify_queue.name }
   dead_queues = { fanout = module.fanout_queue.dead_name, notify = module.notify_queue.dead_name, stream = module.stream_queue.dead_name }
   tables      = [module.messages.name, module.chat.name, module.connections.name]
   alarms      = var.alarms

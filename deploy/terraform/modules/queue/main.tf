@@ -1,7 +1,8 @@
 # An SQS queue, encrypted, and the queue of what could not be done.
 
 resource "aws_sqs_queue" "dead" {
-  name                      = "${var.name}-dead"
+  name                      = "${var.name}-dead${local.suffix}"
+  fifo_queue                = var.fifo ? true : null
   message_retention_seconds = 14 * 24 * 3600
   sqs_managed_sse_enabled   = true
 }
@@ -9,7 +10,10 @@ resource "aws_sqs_queue" "dead" {
 resource "aws_sqs_queue" "this" {
   count = var.dead_only ? 0 : 1
 
-  name                       = var.name
+  name                       = "${var.name}${local.suffix}"
+  fifo_queue                 = var.fifo ? true : null
+  deduplication_scope        = var.fifo ? "messageGroup" : null
+  fifo_throughput_limit      = var.fifo ? "perMessageGroupId" : null
   visibility_timeout_seconds = var.visibility_timeout
   message_retention_seconds  = var.retention
   receive_wait_time_seconds  = 20
@@ -32,6 +36,7 @@ resource "aws_sqs_queue_redrive_allow_policy" "dead" {
 }
 
 locals {
+  suffix = var.fifo ? ".fifo" : "" # the name of such a queue must end so
   queues = merge(
     { dead = aws_sqs_queue.dead },
     { for q in aws_sqs_queue.this : "main" => q },

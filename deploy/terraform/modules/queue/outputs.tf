@@ -8,6 +8,11 @@ output "arn" {
   value       = one(aws_sqs_queue.this[*].arn)
 }
 
+output "name" {
+  description = "Name of the queue; null if there is only the dead-letter queue."
+  value       = one(aws_sqs_queue.this[*].name)
+}
+
 output "dead_arn" {
   description = "ARN of the dead-letter queue."
   value       = aws_sqs_queue.dead.arn

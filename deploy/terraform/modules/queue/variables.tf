@@ -3,6 +3,12 @@ variable "name" {
   type        = string
 }
 
+variable "fifo" {
+  description = "Whether each group's messages come in order and once."
+  type        = bool
+  default     = false
+}
+
 variable "dead_only" {
   description = "Whether only the dead-letter queue is wanted, for what a stream gives up."
   type        = bool

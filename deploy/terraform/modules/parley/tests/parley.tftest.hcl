@@ -176,7 +176,7 @@ run "least_privilege" {
     error_message = "Only the HTTP API administers people."
   }
   assert {
-    condition     = toset(flatten([for s in jsondecode(module.function["socket"].policy).Statement : s.Resource if contains(s.Action, "execute-api:ManageConnections")])) == toset(["arn:s1/ws/POST/@connections/*", "arn:s1/ws/DELETE/@connections/*"])
+    condition     = toset(flatten([for s in jsondecode(module.function["socket"].policy).Statement : s.Resource if contains(s.Action, "execute-api:ManageConnections")])) == toset([for m in ["DELETE", "GET", "POST"] : "arn:s1/ws/${m}/@connections/*"])
     error_message = "Sockets of this API are pushed to and closed, and no others."
   }
 }

@@ -49,3 +49,17 @@ run "dead_only" {
     error_message = "Only the dead-letter queue."
   }
 }
+
+run "fifo" {
+  variables {
+    fifo = true
+  }
+  assert {
+    condition     = aws_sqs_queue.this[0].name == "q.fifo" && aws_sqs_queue.dead.name == "q-dead.fifo"
+    error_message = "Both names end as such a queue's must."
+  }
+  assert {
+    condition     = aws_sqs_queue.this[0].fifo_queue && aws_sqs_queue.dead.fifo_queue && aws_sqs_queue.this[0].fifo_throughput_limit == "perMessageGroupId"
+    error_message = "Groups do not wait for each other, and the dead-letter queue is of the same kind."
+  }
+}
