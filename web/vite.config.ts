@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url'
 import tailwindcss from '@tailwindcss/vite'
 import vue from '@vitejs/plugin-vue'
-import { VitePWA } from 'vite-plugin-pwa'
 import { defineConfig } from 'vitest/config'
+import { serviceWorker } from './scripts/serviceWorker'
 
 // The server that `npm run dev` shows. It takes only requests of its own origin, so the proxy speaks in its name.
 const parley = process.env.PARLEY_URL ?? 'http://127.0.0.1:8080'
@@ -12,19 +12,7 @@ export default defineConfig({
   plugins: [
     vue({ template: { compilerOptions: { isCustomElement: (tag) => tag === 'emoji-picker' } } }),
     tailwindcss(),
-    // Builds the service worker and tells it what the app consists of. Emoji data come when they are first used.
-    VitePWA({
-      strategies: 'injectManifest',
-      srcDir: 'src/worker',
-      filename: 'sw.ts',
-      manifest: false,
-      injectRegister: false,
-      injectManifest: {
-        rollupFormat: 'iife',
-        globPatterns: ['**/*.{html,js,css,svg,png,webmanifest}'],
-        dontCacheBustURLsMatching: /^assets\//,
-      },
-    }),
+    serviceWorker(),
   ],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
   define: {
