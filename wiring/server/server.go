@@ -86,13 +86,14 @@ type Server struct {
 	challenge  *http.Server // nil without ACME
 	challenges net.Listener
 
+	opened  time.Time   // by the clock of the disk
 	serving atomic.Bool // between the first request that can be answered and the beginning of the drain
 }
 
 // New opens the data, which nobody else may have open (table.ErrLocked), and puts the server together. Nothing is
 // served before Run. Close must be called if Run is not.
 func New(ctx context.Context, cfg Config) (_ *Server, err error) {
-	s := &Server{cfg: cfg.withDefaults(), listener: cfg.Listener}
+	s := &Server{cfg: cfg.withDefaults(), listener: cfg.Listener, opened: time.Now()}
 	defer func() {
 		if err != nil {
 			_ = s.Close()
@@ -222,6 +223,27 @@ func (s *Server) attachments(ctx context.Context) (*files.Attachments, error) {
 	return files.NewAttachments(files.AttachmentConfig{Bucket: s.bucket, Key: key, Now: s.cfg.Now}), nil
 }
 
+// removeUnfinished removes what a process that was killed had half written to the files.
+func (s *Server) removeUnfinished(ctx context.Context) error {
+	err := filepath.WalkDir(filesDir(s.cfg.Data), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(path) != ".tmp" {
+			return errors.Join(err, ctx.Err())
+		}
+		info, err := d.Info()
+		if err == nil && info.ModTime().Before(s.opened) {
+			err = os.Remove(path)
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // it was finished
+		}
+		return err
+	})
+	if err != nil && ctx.Err() == nil {
+		s.cfg.Logger.WarnContext(ctx, "could not remove files that were not finished", "error", err)
+	}
+	return nil
+}
+
 func storeDir(data string) string { return filepath.Join(data, "store") }
 func filesDir(data string) string { return filepath.Join(data, "files") }
 
@@ -291,7 +313,7 @@ func (s *Server) Run(ctx context.Context) error {
 	parts, stopParts := context.WithCancel(context.WithoutCancel(ctx)) // they outlive ctx by the drain
 	defer stopParts()
 	g, failed := errgroup.WithContext(parts)
-	tasks := []func(context.Context) error{s.db.Run, s.service.Run, s.accounts.Run, s.gateway.Run}
+	tasks := []func(context.Context) error{s.db.Run, s.service.Run, s.accounts.Run, s.gateway.Run, s.removeUnfinished}
 	if s.keyPair != nil {
 		tasks = append(tasks, s.keyPair.run)
 	}
