@@ -9,10 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"gocloud.dev/blob"
-	"gocloud.dev/blob/s3blob"
 
 	"parley/apigateway"
 	"parley/chat"
@@ -103,12 +101,7 @@ func (h *house) openBucket(ctx context.Context) (*blob.Bucket, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil }) // of an emulator
-	b, err := s3blob.OpenBucket(ctx, client, h.FilesBucket, nil)
-	if err != nil {
-		return nil, fmt.Errorf("open the files: %w", err)
-	}
-	return b, nil
+	return files.OpenS3(ctx, cfg, h.FilesBucket)
 }
 
 // makeLimiter: what guards passwords and registration is counted for all functions together, all else for each.
