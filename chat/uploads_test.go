@@ -90,7 +90,7 @@ func newCabinet(t *testing.T, people ...string) *cabinet {
 
 // again is another process on the same store.
 func (c *cabinet) again(ears chat.Deliverer) *chat.Service {
-	return chat.New(chat.Config{Log: c.store, Rooms: c.store, Markers: c.store, Users: c.store, Seen: c.store, Deliverer: ears,
+	return chat.New(chat.Config{Log: c.store, Rooms: c.store, Markers: c.store, Notices: c.store, Users: c.store, Seen: c.store, Deliverer: ears,
 		Limiter: limiter(nil), Names: names.Precis{}, Now: c.clock.Now, Files: chat.Files{Uploads: c.store, Contents: c.shelf, MaxBytes: 1000, Quota: 10_000}})
 }
 
