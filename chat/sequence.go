@@ -157,6 +157,9 @@ func (q *sequencer) drain() {
 			began := q.s.elapsed()
 			q.run(steps[:n])
 			q.settle(steps[:n], steps[n:], q.s.elapsed()-began)
+			if q.untold != nil && q.s.shared { // such a process may stand still as soon as it has answered
+				q.tell()
+			}
 			for _, st := range steps[:n] {
 				st.answer()
 			}
