@@ -71,7 +71,7 @@ func NewLocal(t *testing.T, mode identity.Mode) (*identity.Local, House) {
 	quiet := slog.New(slog.DiscardHandler)
 	h := House{Store: store.New(db, time.Now)}
 	limiter := limit.New(limit.Config{Now: time.Now})
-	h.Rooms = chat.New(chat.Config{Log: h.Store, Rooms: h.Store, Markers: h.Store, Users: h.Store, Seen: h.Store, Deliverer: nobody{},
+	h.Rooms = chat.New(chat.Config{Log: h.Store, Rooms: h.Store, Markers: h.Store, Notices: h.Store, Users: h.Store, Seen: h.Store, Deliverer: nobody{},
 		Limiter: limiter, Names: names.Precis{}, Now: time.Now, Logger: quiet})
 	l, err := identity.NewLocal(t.Context(), identity.Config{Store: h.Store, Rooms: h.Rooms, Limiter: limiter, Connections: nobody{},
 		Names: names.Precis{}, Registration: mode, Logger: quiet})

@@ -26,7 +26,7 @@ func (unlimited) Allow(context.Context, chat.Rule, string) time.Duration { retur
 
 // process is a Service of its own over the same tables: what a Lambda worker is to the others.
 func process(s *store.Store) *chat.Service {
-	return chat.New(chat.Config{Log: s, Rooms: s, Markers: s, Users: s, Seen: s, Deliverer: chattest.NewRecorder(), Limiter: unlimited{}})
+	return chat.New(chat.Config{Log: s, Rooms: s, Markers: s, Notices: s, Users: s, Seen: s, Deliverer: chattest.NewRecorder(), Limiter: unlimited{}})
 }
 
 // hotRoom is a room with one member, and what the clients of it use.
