@@ -152,6 +152,7 @@ func (c *Client) once(ctx context.Context, r call, payload []byte, token string)
 		return fmt.Errorf("make a request: %w", err)
 	}
 	req.Header.Set("User-Agent", c.opt.UserAgent)
+	req.Header.Set("Accept", "application/json")
 	if r.body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}

@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -90,7 +91,7 @@ func (s *server) blobs() (keys []string) {
 	list := s.bucket.List(&blob.ListOptions{})
 	for {
 		o, err := list.Next(s.t.Context())
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return keys
 		}
 		if err != nil {
