@@ -13,6 +13,7 @@ import (
 // entry is one entry of a room's log, as the stream of the messages table tells of it.
 type entry struct {
 	room string
+	kind string // "m" for a new message, "c" for any other
 	seq  int64
 }
 
@@ -28,7 +29,22 @@ func entryOf(r *events.DynamoDBEventRecord) (entry, bool) {
 	if !ok || err != nil || seq < 1 || kind != "m" && kind != "c" || room.String() == "" {
 		return entry{}, false
 	}
-	return entry{room.String(), seq}, true
+	return entry{room.String(), kind, seq}, true
+}
+
+// NewMessages returns, of each room in which a stream event tells of new messages, the number of the first one.
+func NewMessages(e events.DynamoDBEvent) map[string]int64 {
+	rooms := map[string]int64{}
+	for i := range e.Records {
+		n, ok := entryOf(&e.Records[i])
+		if !ok || n.kind != "m" {
+			continue
+		}
+		if first, known := rooms[n.room]; !known || n.seq < first {
+			rooms[n.room] = n.seq
+		}
+	}
+	return rooms
 }
 
 // Stream repairs what the records of one stream event tell of, room by room side by side: a function may have died between

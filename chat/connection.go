@@ -89,6 +89,9 @@ type Job struct {
 	// ID makes a repetition of the same job, within minutes, none.
 	ID   string
 	Body []byte
+	// After is how long the job waits before it is done, at most 15 minutes. Queues that keep groups in order may do it
+	// at once.
+	After time.Duration
 }
 
 // Jobs takes jobs that are done at least once.

@@ -36,6 +36,7 @@ type Handled struct {
 	UpTo  int64         // up to where messages were looked at; zero: none was old enough
 	Retry time.Duration // positive: somebody could not be told; the same again then
 	Next  time.Duration // positive: there are messages after UpTo, to be looked at then
+	More  bool          // there are messages after UpTo to be looked at now
 }
 
 // Handle tells those who are away of the messages of a room from one number to another, zero for no end. It may be called
@@ -58,6 +59,7 @@ func (n *Notifier) Handle(ctx context.Context, roomID string, from, to int64) (H
 	}
 	h := Handled{UpTo: calls.UpTo, Retry: retry}
 	if calls.Next > 0 {
+		h.More = calls.UpTo > 0 && calls.Next <= n.cfg.Now().UnixMilli()
 		h.Next = max(time.UnixMilli(calls.Next).Sub(n.cfg.Now()), time.Millisecond)
 	}
 	return h, nil

@@ -114,7 +114,10 @@ func (n *Notifier) advance(ctx context.Context, roomID string, p *progress) (tim
 	wait := spacing
 	if h.UpTo > 0 {
 		p.next = h.UpTo + 1
-	} else if h.Next > 0 { // a first message, which is not old enough
+	}
+	if h.More {
+		wait = tick
+	} else if h.UpTo == 0 && h.Next > 0 { // a first message, which is not old enough
 		wait = h.Next
 	}
 	if len(p.again) > 0 || h.UpTo == 0 { // the outbox stays as it is: so much is to be done again if this process ends

@@ -66,6 +66,11 @@ func (q *Local) drain(ctx context.Context, group string) {
 		q.mu.Lock()
 		j := q.groups[group][0]
 		q.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(j.After):
+		}
 		err := q.do(ctx, j.Body)
 		for try := 1; err != nil && try < q.tries && ctx.Err() == nil; try++ {
 			time.Sleep(time.Duration(try) * 10 * time.Millisecond)

@@ -23,6 +23,7 @@ const (
 	maxEntries = 10
 	maxBytes   = 256 << 10 // of all bodies together
 	attempts   = 5
+	maxDelay   = 15 * time.Minute
 )
 
 // Sender is what is used of SQS; *sqs.Client has it.
@@ -63,7 +64,9 @@ func (q *SQS) send(ctx context.Context, jobs []chat.Job) error {
 	entries := make([]types.SendMessageBatchRequestEntry, len(jobs))
 	for i := range jobs {
 		entries[i] = types.SendMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), MessageBody: aws.String(string(jobs[i].Body))}
-		if strings.HasSuffix(q.url, ".fifo") {
+		if !strings.HasSuffix(q.url, ".fifo") {
+			entries[i].DelaySeconds = int32(min(jobs[i].After+time.Second-1, maxDelay) / time.Second) //nolint:gosec // at most 900
+		} else {
 			entries[i].MessageGroupId, entries[i].MessageDeduplicationId = aws.String(jobs[i].Group), aws.String(jobs[i].ID)
 		}
 	}

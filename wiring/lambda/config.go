@@ -26,6 +26,8 @@ type Config struct {
 	UserPool       string        // PARLEY_COGNITO_USER_POOL_ID
 	UserPoolClient string        // PARLEY_COGNITO_CLIENT_ID
 	VAPIDParameter string        // PARLEY_VAPID_PARAMETER, of Web Push
+	VAPIDSubject   string        // PARLEY_VAPID_SUBJECT, default the public URL
+	PushPrivate    bool          // PARLEY_PUSH_ALLOW_PRIVATE=1, for tests
 	LimitsOff      bool          // PARLEY_LIMITS=off, for load tests
 	Version        string
 	Logger         *slog.Logger
@@ -38,7 +40,8 @@ func FromEnv(get func(name string) string, version string) (Config, error) {
 		NotifyQueue: get("PARLEY_NOTIFY_QUEUE_URL"), SocketEndpoint: get("PARLEY_SOCKET_ENDPOINT"), OriginSecret: get("PARLEY_ORIGIN_SECRET"),
 		FilesBucket: get("PARLEY_FILES_BUCKET"), Registration: identity.Mode(cmp.Or(get("PARLEY_REGISTRATION"), string(identity.Closed))),
 		Identity: cmp.Or(get("PARLEY_IDENTITY"), "local"), UserPool: get("PARLEY_COGNITO_USER_POOL_ID"), UserPoolClient: get("PARLEY_COGNITO_CLIENT_ID"),
-		VAPIDParameter: get("PARLEY_VAPID_PARAMETER"), LimitsOff: get("PARLEY_LIMITS") == "off", Version: version,
+		VAPIDParameter: get("PARLEY_VAPID_PARAMETER"), VAPIDSubject: get("PARLEY_VAPID_SUBJECT"), PushPrivate: get("PARLEY_PUSH_ALLOW_PRIVATE") == "1",
+		LimitsOff: get("PARLEY_LIMITS") == "off", Version: version,
 	}
 	c.Logger = slog.New(slog.NewJSONHandler(os.Stderr, nil))
 	if get("PARLEY_LOG_FORMAT") == "text" {

@@ -19,6 +19,7 @@ import (
 	"parley/identity"
 	"parley/limit"
 	"parley/names"
+	"parley/notify"
 	"parley/queue"
 	"parley/store"
 	"parley/store/dynamo"
@@ -38,6 +39,9 @@ type house struct {
 	identity  lazy[*identity.Local]
 	sockets   lazy[*apigateway.Socket]
 	api       lazy[http.Handler]
+
+	notifier   lazy[*notify.Notifier]
+	notifyJobs lazy[chat.Jobs]
 }
 
 // lazy is a value that is made when it is first wanted. Making it is tried again after a failure.
@@ -80,6 +84,8 @@ func newHouse(c Config) *house {
 	h.identity.make = h.makeIdentity
 	h.sockets.make = h.makeSockets
 	h.api.make = h.makeAPI
+	h.notifier.make = h.makeNotifier
+	h.notifyJobs.make = h.makeNotifyJobs
 	return h
 }
 
@@ -152,7 +158,7 @@ func (h *house) makeService(ctx context.Context) (*chat.Service, error) {
 		return nil, err
 	}
 	c := chat.Config{Log: tables, Rooms: tables, Markers: tables, Notices: tables, Users: tables, Seen: tables, Deliverer: deliverer,
-		Limiter: limiter, Names: names.Precis{}, Shared: true, Logger: h.Logger}
+		Limiter: limiter, Names: names.Precis{}, Reached: tables, Shared: true, Logger: h.Logger}
 	attachments, err := h.attachments(ctx)
 	if err != nil {
 		return nil, err
@@ -257,6 +263,10 @@ func (h *house) makeAPI(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return httpapi.New(httpapi.Config{Service: service, Identity: accounts.Local{Local: local}, Avatars: files.NewAvatars(bucket, avatarBytes),
+	notifier, err := h.notifier.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return httpapi.New(httpapi.Config{Service: service, Push: notifier, Identity: accounts.Local{Local: local}, Avatars: files.NewAvatars(bucket, avatarBytes),
 		Files: attachments, Limiter: limiter, PublicURL: h.PublicURL, Version: h.Version, Logger: h.Logger})
 }

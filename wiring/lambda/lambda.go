@@ -71,7 +71,7 @@ func (h *house) jobFailed(ctx context.Context) func(id string, err error) {
 	return func(id string, err error) { h.Logger.ErrorContext(ctx, "a job failed", "messageId", id, "error", err) }
 }
 
-// stream sees to it that what is stored is told.
+// stream sees to it that what is stored is told, to who is there and to who is away.
 func (h *house) stream(ctx context.Context, e events.DynamoDBEvent) (events.DynamoDBEventResponse, error) {
 	d, err := h.deliverer.get(ctx)
 	if err != nil {
@@ -79,12 +79,10 @@ func (h *house) stream(ctx context.Context, e events.DynamoDBEvent) (events.Dyna
 	}
 	ctx, cancel := shorten(ctx)
 	defer cancel()
+	if err := h.queueUntold(ctx, e); err != nil {
+		return events.DynamoDBEventResponse{}, fmt.Errorf("queue whom to tell: %w", err)
+	}
 	return d.Stream(ctx, e), nil
-}
-
-// notify tells people who are away.
-func (h *house) notify(ctx context.Context, e events.SQSEvent) (events.SQSEventResponse, error) {
-	return apigateway.Batch(ctx, e, func(context.Context, []byte) error { return nil }, h.jobFailed(ctx)), nil
 }
 
 // maintain removes what is over, by the clock. The event says nothing.

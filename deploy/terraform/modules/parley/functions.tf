@@ -36,7 +36,7 @@ locals {
     http     = concat(local.acts, ["vapid"], local.cognito ? ["people"] : [])
     fanout   = ["take_fanout", "read", "write_rest", "push", "queue_fanout"]
     stream   = ["read_stream", "list_streams", "give_up", "read", "write_rest", "push", "queue_fanout", "queue_notify"]
-    notify   = ["take_notify", "read", "write_rest", "push", "vapid"]
+    notify   = ["take_notify", "queue_notify", "read", "write_rest", "push", "vapid"]
     maintain = local.acts
   }
 
