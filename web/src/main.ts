@@ -2,7 +2,7 @@ import { createPinia } from 'pinia'
 import { createApp, watch } from 'vue'
 import App from './App.vue'
 import { browserLocale, makeI18n, setLocale } from './i18n'
-import { followReleases, followSession, makeRouter } from './router'
+import { followNotifications, followReleases, followSession, makeRouter } from './router'
 import { makeServices, provideServices } from './services'
 import { useLifecycle } from './stores/lifecycle'
 import { useSettings } from './stores/settings'
@@ -13,7 +13,8 @@ import './styles/main.css'
 async function start(): Promise<void> {
   const i18n = makeI18n()
   const app = createApp(App).use(createPinia()).use(i18n)
-  provideServices(app, makeServices())
+  const services = makeServices()
+  provideServices(app, services)
   app.runWithContext(useLifecycle)
   const settings = useSettings()
   const locale = () => settings.locale ?? browserLocale()
@@ -22,6 +23,7 @@ async function start(): Promise<void> {
   const router = makeRouter()
   followSession(router)
   followReleases(router)
+  followNotifications(router, services.worker)
   app.use(router)
   // The words and the first page load side by side; a page that cannot be loaded leaves the app there to say so.
   await Promise.allSettled([setLocale(i18n, locale()), router.isReady()])

@@ -1,6 +1,7 @@
 import { createRouter, createWebHistory, type Router, type RouteRecordRaw } from 'vue-router'
 import { watch } from 'vue'
 import { useSession } from './stores/session'
+import { openPath } from './worker/messages'
 
 declare module 'vue-router' {
   interface RouteMeta {
@@ -55,6 +56,13 @@ export function followSession(router: Router): void {
     if (signedIn || here.matched.some((r) => r.meta.access)) return
     const query = session.status === 'expired' ? { next: here.fullPath } : {}
     void router.replace({ name: 'login', query })
+  })
+}
+
+/** Goes to what a notification speaks of when it is chosen while the app is open. */
+export function followNotifications(router: Router, worker: ServiceWorkerContainer | undefined): void {
+  worker?.addEventListener('message', (event: MessageEvent<{ type?: string; path?: string } | null>) => {
+    if (event.data?.type === openPath && event.data.path) void router.push(event.data.path)
   })
 }
 

@@ -1,6 +1,6 @@
 import type {
   Attachment, Erasure, FileLink, Invite, InvitePreview, LoginResult, Member, Membership, Message, MessagePage, MyRoom, Notice,
-  NotificationRules, NotifyLevel, PageBounds, Presence, PublicRoom, ReadMark, RegisterInput, RegisterResult, Role, Room, SendInput,
+  NotificationRules, NotifyLevel, PageBounds, Presence, PublicRoom, PushDevice, PushResult, ReadMark, RegisterInput, RegisterResult, Role, Room, SendInput,
   ServerInfo, Session, Upload, User,
 } from '../protocol/types'
 import type { Http } from './http'
@@ -79,6 +79,13 @@ export class Routes {
   revokeInvite = (inviteId: string) => this.http.request<void>('DELETE', `/invites/${seg(inviteId)}`)
   previewInvite = (token: string) => this.http.request<InvitePreview>('GET', `/invites/${seg(token)}`, { auth: false })
   acceptInvite = (token: string) => this.http.request<{ room?: MyRoom }>('POST', `/invites/${seg(token)}/accept`, { body: {} })
+
+  pushKey = () => this.http.get<{ publicKey: string }>('/push/key')
+  putSubscription = (subscription: { endpoint: string; keys: Record<string, string>; device: string; language: string }) =>
+    this.http.request<{ subscriptionId: string }>('PUT', '/push/subscriptions', { body: subscription })
+  subscriptions = () => this.http.get<{ subscriptions: PushDevice[] }>('/push/subscriptions')
+  dropSubscription = (endpoint: string) => this.http.request<void>('DELETE', '/push/subscriptions', { body: { endpoint } })
+  testPush = () => this.http.request<{ results: PushResult[] }>('POST', '/push/test', { body: {} })
 
   ticket = () => this.http.request<{ ticket: string; url: string; expiresIn: number }>('POST', '/ws-tickets', { body: {} })
 }

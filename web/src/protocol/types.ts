@@ -162,6 +162,27 @@ export interface ServerInfo {
   features?: { files?: boolean; push?: boolean }
 }
 
+/** A browser that is told by Web Push. */
+export interface PushDevice {
+  subscriptionId: string
+  device: string
+  createdAt: number
+  /** Of the last push that was taken. */
+  lastUsedAt?: number
+  /** Why the last push was not taken. */
+  failure?: string
+  /** Made in the session that asks. */
+  current: boolean
+}
+
+/** How a push to one device ended. */
+export interface PushResult {
+  subscriptionId: string
+  device: string
+  ok: boolean
+  reason?: string
+}
+
 export interface LoginResult {
   accessToken: string
   /** Seconds. */

@@ -3,6 +3,7 @@ import { useConnection } from './connection'
 import { useDrafts } from './drafts'
 import { useOutbox } from './outbox'
 import { usePeople } from './people'
+import { usePush } from './push'
 import { useRooms } from './rooms'
 import { useSession } from './session'
 import { useTimelines } from './timelines'
@@ -16,6 +17,7 @@ export function useLifecycle(): void {
   const stores = [usePeople(), useRooms(), useTimelines(), useDrafts(), useOutbox()] as const
   const [people, rooms, timelines, drafts, outbox] = stores
   const connection = useConnection()
+  const push = usePush()
 
   // A cache that cannot be read is an empty one.
   session.onEnter(async () => {
@@ -25,7 +27,9 @@ export function useLifecycle(): void {
   watch(() => session.signedIn, (signedIn, before) => {
     if (signedIn) {
       connection.start()
+      void push.start()
     } else if (before) {
+      if (session.status === 'signedOut') void push.unsubscribe().catch(() => {})
       flush()
       connection.stop()
       for (const store of stores) store.reset()
@@ -43,6 +47,12 @@ export function useLifecycle(): void {
     rooms.flush()
     timelines.flush()
   }
+
+  // Where the system shows a badge on the app's icon: how often one is meant, or that there is something.
+  watch(() => rooms.totals, ({ unread, mentions }) => {
+    const badge = navigator as Partial<Pick<Navigator, 'setAppBadge' | 'clearAppBadge'>>
+    void (unread || mentions ? badge.setAppBadge?.(mentions || undefined) : badge.clearAppBadge?.())?.catch(() => {})
+  })
 
   // Neither of them is promised by every browser, both together are: phones hide a page and never come back to it.
   window.addEventListener('pagehide', flush)

@@ -1,2 +1,5 @@
 /** Said by a page to a worker that waits: the person wants the new version now. */
 export const skipWaiting = 'parley:skip-waiting'
+
+/** Said by the worker to a page, with a `path`: a notification that leads there was chosen. */
+export const openPath = 'parley:open-path'

@@ -1,7 +1,12 @@
 import { cleanupOutdatedCaches, createHandlerBoundToURL, type PrecacheEntry, precacheAndRoute } from 'workbox-precaching'
 import { NavigationRoute, registerRoute } from 'workbox-routing'
+import { Http } from '../api/http'
+import { makeLocks } from '../api/locks'
+import { Routes } from '../api/routes'
+import { subscribe } from '../api/subscribe'
 import { appPaths } from '../paths'
 import { skipWaiting } from './messages'
+import { follow, readPush, show } from './notices'
 
 declare const self: ServiceWorkerGlobalScope & { __WB_MANIFEST: (PrecacheEntry | string)[] }
 
@@ -18,4 +23,18 @@ registerRoute(new NavigationRoute(createHandlerBoundToURL('/index.html'), { allo
 self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()))
 self.addEventListener('message', (event) => {
   if (event.data === skipWaiting) void self.skipWaiting()
+})
+
+// Somebody wrote to a person who is away.
+self.addEventListener('push', (event) => {
+  const push = readPush(event.data)
+  if (push) event.waitUntil(show(self, push))
+})
+self.addEventListener('notificationclick', (event) => event.waitUntil(follow(self, event.notification)))
+
+// The browser gave the subscription another address. The session's cookie is enough to say so; should it be over, the
+// next start of the app does it.
+self.addEventListener('pushsubscriptionchange', (event) => {
+  const routes = new Routes(new Http({ fetch: (...args) => fetch(...args), withLock: makeLocks(), now: Date.now }))
+  ;(event as ExtendableEvent).waitUntil(subscribe(self.registration.pushManager, routes, '', navigator.language).catch(() => {}))
 })
