@@ -71,7 +71,7 @@ var house = map[string]place{
 }
 
 // awsPlaces are the only packages that may import the AWS SDK.
-var awsPlaces = []string{"store/dynamo", "store/dynamo/dynamotest", "queue", "files", "identity/cognito", "apigateway", "apigateway/apigatewaytest", "wiring/lambda", "cmd/lambda"}
+var awsPlaces = []string{"store/dynamo", "store/dynamo/dynamotest", "awsdev", "queue", "files", "identity/cognito", "apigateway", "apigateway/apigatewaytest", "wiring/lambda", "cmd/lambda"}
 
 const (
 	module   = "parley/"
