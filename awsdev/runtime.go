@@ -240,7 +240,7 @@ func (rt *runtime) next(rw http.ResponseWriter, r *http.Request, w *worker) {
 	}
 	select {
 	case <-r.Context().Done():
-		return
+		panic(http.ErrAbortHandler) // no answer, rather than an empty one
 	case inv := <-w.fn.calls:
 		inv.began, inv.first = time.Now(), first
 		w.mu.Lock()

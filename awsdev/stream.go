@@ -66,31 +66,48 @@ func (m *streamMapping) run(ctx context.Context) {
 	}
 }
 
-// follow reads a shard to its end.
+// follow reads a shard to its end. When it cannot be read, it begins anew behind what was done.
 func (m *streamMapping) follow(ctx context.Context, shard string) {
-	it, err := m.client.GetShardIterator(ctx, &dynamodbstreams.GetShardIteratorInput{StreamArn: m.arn, ShardId: &shard,
-		ShardIteratorType: types.ShardIteratorTypeTrimHorizon})
-	if err != nil {
-		m.house.log.Warn("follow a shard", "error", err)
-		return
-	}
-	for next := it.ShardIterator; next != nil && ctx.Err() == nil; {
-		out, err := m.client.GetRecords(ctx, &dynamodbstreams.GetRecordsInput{ShardIterator: next, Limit: aws.Int32(streamBatch)})
-		if err != nil {
-			if ctx.Err() == nil {
-				m.house.log.Warn("read a shard", "error", err)
-			}
+	in := &dynamodbstreams.GetShardIteratorInput{StreamArn: m.arn, ShardId: &shard, ShardIteratorType: types.ShardIteratorTypeTrimHorizon}
+	for ctx.Err() == nil {
+		it, err := m.client.GetShardIterator(ctx, in)
+		if err == nil {
+			err = m.read(ctx, it.ShardIterator, in)
+		}
+		if err == nil {
 			return
 		}
+		if ctx.Err() == nil {
+			m.house.log.Info("begin anew at a shard", "error", err)
+		}
+		pause(ctx)
+	}
+}
+
+// read reads from an iterator on, and notes in again where to begin anew.
+func (m *streamMapping) read(ctx context.Context, next *string, again *dynamodbstreams.GetShardIteratorInput) error {
+	for next != nil {
+		out, err := m.client.GetRecords(ctx, &dynamodbstreams.GetRecordsInput{ShardIterator: next, Limit: aws.Int32(streamBatch)})
+		if err != nil {
+			return err
+		}
+		m.deliver(ctx, wanted(out.Records))
 		next = out.NextShardIterator
-		if records := wanted(out.Records); len(records) > 0 {
-			m.deliver(ctx, records)
+		if n := len(out.Records); n > 0 {
+			again.ShardIteratorType, again.SequenceNumber = types.ShardIteratorTypeAfterSequenceNumber, out.Records[n-1].Dynamodb.SequenceNumber
 			continue
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pollEvery):
-		}
+		pause(ctx)
+	}
+	return nil
+}
+
+func pause(ctx context.Context) {
+	t := time.NewTimer(pollEvery)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
 	}
 }
 
@@ -122,10 +139,7 @@ func (m *streamMapping) deliver(ctx context.Context, records []types.Record) {
 			m.house.log.Error("a stream record was given up", "error", err)
 			records, attempts, size = records[1:], 0, len(records)
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pollEvery):
-		}
+		pause(ctx)
 	}
 }
 

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	if data := os.Getenv(childData); data != "" {
 		os.Exit(serveChild(data))
 	}
-	goleak.VerifyTestMain(m) // no goroutine outlives its owner
+	goleak.VerifyTestMain(inTown{m}) // no goroutine outlives its owner
 }
 
 // serveChild is what `parley serve --limits off` does.

@@ -34,6 +34,13 @@ type house struct {
 // boot starts a server on a data folder; an empty one is made.
 func boot(t *testing.T, change ...func(*server.Config)) *house {
 	t.Helper()
+	if isAWS(t) {
+		if len(change) > 0 {
+			t.Fatal("a setting of the single machine")
+		}
+		h, _ := bootAWS(t)
+		return h
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
