@@ -97,6 +97,7 @@ type House struct {
 	queues    map[string]*fifo // by name
 	functions map[string]*function
 	servers   []*http.Server
+	ctx       context.Context //nolint:containedctx // of the house's own life: what AWS does itself is nobody's request
 	cancel    context.CancelFunc
 	work      sync.WaitGroup // everything that runs until Close
 }
@@ -111,7 +112,7 @@ func Start(ctx context.Context, c Config) (*House, error) {
 		c.Listen = "127.0.0.1:0"
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	h := &House{cfg: c, log: c.Logger, cancel: cancel, queues: map[string]*fifo{}, functions: map[string]*function{}}
+	h := &House{cfg: c, log: c.Logger, ctx: ctx, cancel: cancel, queues: map[string]*fifo{}, functions: map[string]*function{}}
 	if err := h.start(ctx); err != nil {
 		return nil, errors.Join(err, h.Close())
 	}
@@ -185,14 +186,14 @@ func (h *House) environment(name, inner string) []string {
 // Close ends everything; connections of people are cut.
 func (h *House) Close() error {
 	h.cancel()
-	for _, s := range h.servers {
-		_ = s.Close()
-	}
 	if h.gateway != nil {
 		h.gateway.closeAll()
 	}
 	if h.runtime != nil {
 		h.runtime.stop()
+	}
+	for _, s := range h.servers {
+		_ = s.Close()
 	}
 	h.work.Wait()
 	return nil

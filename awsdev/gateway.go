@@ -2,7 +2,6 @@ package awsdev
 
 import (
 	"bufio"
-	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
@@ -142,8 +141,8 @@ func (c *conn) read() {
 func (c *conn) disconnected(code ws.StatusCode) {
 	e := c.event("$disconnect", "DISCONNECT")
 	e.RequestContext.DisconnectStatusCode = int64(code)
-	_, err := c.g.house.functions[Socket].invoke(context.Background(), e)
-	if err != nil {
+	_, err := c.g.house.functions[Socket].invoke(c.g.house.ctx, e)
+	if err != nil && c.g.house.ctx.Err() == nil {
 		c.g.house.log.Warn("$disconnect", "error", err)
 	}
 }
@@ -214,7 +213,7 @@ func (c *conn) touch() {
 func (c *conn) serve(text string) {
 	e := c.event("$default", "MESSAGE")
 	e.RequestContext.MessageID, e.Body = rand.Text(), text
-	if _, err := c.g.house.functions[Socket].invoke(context.Background(), e); err != nil {
+	if _, err := c.g.house.functions[Socket].invoke(c.g.house.ctx, e); err != nil && c.g.house.ctx.Err() == nil {
 		c.g.house.log.Warn("$default", "error", err)
 		body, _ := json.Marshal(map[string]string{"message": "Internal server error", "connectionId": c.id, "requestId": e.RequestContext.RequestID})
 		_ = c.write(ws.NewTextFrame(body))

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"parley/awsdev"
+	"parley/client"
 	"parley/store"
 	"parley/store/dynamo"
 	"parley/store/dynamo/dynamotest"
@@ -22,7 +23,8 @@ import (
 // TestOnAWS meets the same people in the AWS house: boot looks at the name of the test.
 func TestOnAWS(t *testing.T) {
 	for name, scenario := range map[string]func(*testing.T){
-		"TwoPeopleTalk":         TestTwoPeopleTalk,
+		"TwoPeopleTalk":         func(t *testing.T) { twoPeopleTalk(t, func(*client.StreamOptions) {}) },
+		"MentionsNotify":        TestMentionsNotifyThoseNamed,
 		"DirectMessages":        TestDirectMessagesWaitForTheAbsent,
 		"Reactions":             TestReactionsAreToldToTheRoom,
 		"RemovalEndsHearing":    TestRemovalEndsHearing,
