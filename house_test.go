@@ -53,6 +53,7 @@ var house = map[string]place{
 	"apigateway":                {[]string{"chat", "protocol"}, false, "an edge turns events into commands of the core; it is wired to the rest by interfaces of its own"},
 	"apigateway/apigatewaytest": {nil, false, "it stands in for a service, and knows nothing of ours"},
 	"admin":                     {[]string{"chat"}, false, "administration is an edge for the operator; it is wired to the rest by interfaces of its own"},
+	"awsdev":                    {nil, false, "AWS on one machine knows AWS, and Parley only as a program to run"},
 	"client":                    {[]string{"chat"}, false, "the client speaks the public contract; of this module it knows the nouns only"},
 	"seed":                      {[]string{"chat"}, false, "synthetic data goes through the ports, into any store"},
 	"bench":                     {[]string{"admin"}, false, "it loads a server from outside: over sockets, and the operator's socket for profiles"},
