@@ -68,34 +68,39 @@ func (s *Service) Leave(ctx context.Context, by, roomID string) error {
 		return err
 	}
 	return s.do(ctx, by, roomID, func(ctx context.Context, v *view) (Commit, error) {
-		c := v.begin()
 		a, err := v.groupActor(ctx, by, Member)
 		if err != nil {
-			return c, err
+			return v.begin(), err
 		}
-		now := s.now().UnixMilli()
-		c.Room.MemberCount--
-		c.Leave = []Membership{a.Membership}
-		c.add(MemberLeft, by, now, &a.Membership)
-		if c.Room.MemberCount == 0 {
-			if v.Kind == Private {
-				c.add(RoomDeleted, by, now, nil)
-				c.Gone = true
-			}
-			return c, nil
-		}
-		if a.Role != Owner {
-			return c, nil
-		}
-		heir, err := v.heir(ctx, by)
-		if err != nil || heir == nil {
-			return c, err
-		}
-		heir.Role = Owner
-		c.Join = []Membership{*heir}
-		c.add(MemberRole, by, now, heir)
-		return c, nil
+		return v.leave(ctx, a)
 	})
+}
+
+// leave plans that a member goes.
+func (v *view) leave(ctx context.Context, a *author) (Commit, error) {
+	c := v.begin()
+	now := v.q.s.now().UnixMilli()
+	c.Room.MemberCount--
+	c.Leave = []Membership{a.Membership}
+	c.add(MemberLeft, a.UserID, now, &a.Membership)
+	if c.Room.MemberCount == 0 {
+		if v.Kind != Public {
+			c.add(RoomDeleted, a.UserID, now, nil)
+			c.Gone = true
+		}
+		return c, nil
+	}
+	if a.Role != Owner {
+		return c, nil
+	}
+	heir, err := v.heir(ctx, a.UserID)
+	if err != nil || heir == nil {
+		return c, err
+	}
+	heir.Role = Owner
+	c.Join = []Membership{*heir}
+	c.add(MemberRole, a.UserID, now, heir)
+	return c, nil
 }
 
 // heir is who becomes owner when the owner leaving leaves none; nil if there is another.

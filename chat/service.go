@@ -13,6 +13,7 @@ type Config struct {
 	Rooms     Rooms
 	Markers   Markers
 	Notices   Notices
+	Erasures  Erasures
 	Users     Users
 	Seen      Seen
 	Deliverer Deliverer
@@ -132,6 +133,7 @@ type Service struct {
 	rooms     Rooms
 	markers   Markers
 	notices   Notices
+	erasures  Erasures
 	users     Users
 	seen      Seen
 	deliverer Deliverer
@@ -165,7 +167,7 @@ func New(c Config) *Service {
 		c.Logger = slog.Default()
 	}
 	return &Service{
-		log: c.Log, rooms: c.Rooms, markers: c.Markers, notices: c.Notices, users: c.Users, seen: c.Seen, deliverer: c.Deliverer, limiter: c.Limiter,
+		log: c.Log, rooms: c.Rooms, markers: c.Markers, notices: c.Notices, erasures: c.Erasures, users: c.Users, seen: c.Seen, deliverer: c.Deliverer, limiter: c.Limiter,
 		names: c.Names, shared: c.Shared, outbox: c.Outbox, away: c.Away, reached: c.Reached,
 		now: c.Now, logger: c.Logger, files: c.Files, sweep: make(chan struct{}, 1),
 		sequencers: make(map[string]*sequencer), began: c.Now(),
@@ -178,6 +180,7 @@ func New(c Config) *Service {
 func (s *Service) Run(ctx context.Context) error {
 	var tasks sync.WaitGroup
 	tasks.Go(func() { s.runPurge(ctx) })
+	tasks.Go(func() { s.runErase(ctx) })
 	tasks.Go(func() { s.runSweep(ctx) })
 	s.runPresence(ctx)
 	tasks.Wait()

@@ -18,6 +18,7 @@ type Ports interface {
 	chat.Rooms
 	chat.Markers
 	chat.Notices
+	chat.Erasures
 	chat.Users
 	chat.Seen
 	chat.Sessions
@@ -79,6 +80,7 @@ func Run(t *testing.T, open func(t *testing.T, now func() time.Time) Ports) {
 		{"Users/UpdateAtOnce", usersUpdateAtOnce},
 		{"Users/Search", usersSearch},
 		{"Users/SearchPaging", usersSearchPaging},
+		{"Users/Erased", usersErased},
 		{"Seen", seen},
 		{"Sessions", sessions},
 		{"Sessions/CompareAndSwap", sessionsSwap},

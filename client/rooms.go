@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -185,6 +186,16 @@ func (c *Client) React(ctx context.Context, roomID, messageID, emoji string) (m 
 // Unreact takes it back.
 func (c *Client) Unreact(ctx context.Context, roomID, messageID, emoji string) (m chat.Message, err error) {
 	return m, c.do(ctx, call{method: http.MethodDelete, path: room(roomID, "messages", messageID, "reactions", emoji), into: &m, repeatable: true})
+}
+
+// EraseMe removes one's own account and all that is in it, and tells how much that was.
+func (c *Client) EraseMe(ctx context.Context, password string) (removed map[string]any, err error) {
+	return removed, c.do(ctx, call{method: http.MethodDelete, path: "/me", body: map[string]string{"password": password}, into: &removed})
+}
+
+// Export returns everything that the server keeps of oneself, as JSON.
+func (c *Client) Export(ctx context.Context) (all json.RawMessage, err error) {
+	return all, c.get(ctx, "/me/export", nil, &all)
 }
 
 // MarkRead moves one's read marker.

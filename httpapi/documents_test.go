@@ -25,6 +25,8 @@ POST /api/v1/auth/refresh
 POST /api/v1/auth/logout
 GET /api/v1/me
 PATCH /api/v1/me
+DELETE /api/v1/me
+GET /api/v1/me/export
 PUT /api/v1/me/avatar
 DELETE /api/v1/me/avatar
 PUT /api/v1/me/password

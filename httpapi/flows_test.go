@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"parley/chat"
+	"parley/httpapi"
 )
 
 // obj is a JSON object.
@@ -153,6 +154,61 @@ func TestNotifications(t *testing.T) {
 	s.api(bob, "PUT", "/me/notifications", obj{"quiet": obj{"from": "22:00", "to": "25:00", "timeZone": "Europe/Berlin"}}, 400)
 	s.api(bob, "PUT", "/me/notifications", obj{"quiet": obj{"from": "22:00", "to": "07:00", "timeZone": "../../etc/passwd"}}, 400)
 	s.api(bob, "GET", "/notifications?cursor=nonsense", nil, 400)
+}
+
+func TestExportAndErase(t *testing.T) {
+	s := newServer(t)
+	ada, bob, phone := s.join("ada"), s.join("bob"), s.login("ada")
+	room := s.room(bob, "public", "Garden")
+	s.api(ada, "POST", "/rooms/"+room+"/join", obj{}, 200)
+	var m chat.Message
+	s.api(ada, "POST", "/rooms/"+room+"/messages", obj{"content": "my secret <&> @bob", "clientMessageId": "c1"}, 201).json(&m)
+	s.api(bob, "POST", "/rooms/"+room+"/messages", obj{"content": "of bob", "clientMessageId": "c1"}, 201)
+	s.api(ada, "PUT", "/rooms/"+room+"/notifications", obj{"level": "nothing"}, 204)
+	s.api(ada, "POST", "/invites", obj{}, 201)
+
+	a := s.api(ada, "GET", "/me/export", nil, 200)
+	var all httpapi.Export
+	a.json(&all)
+	if all.Account.Email != "ada@example.org" || len(all.Rooms) != 2 || len(all.Messages) != 1 || all.Messages[0].Content != m.Content ||
+		len(all.Sessions) != 2 || len(all.Invites) != 1 || all.Files == nil || all.Subscriptions == nil {
+		t.Errorf("export: %s", a.Body)
+	}
+	if !strings.Contains(a.Header.Get("Content-Disposition"), "attachment") || bytes.Contains(a.Body, []byte("of bob")) || bytes.Contains(a.Body, []byte("argon2")) {
+		t.Errorf("export: %v %s", a.Header, a.Body)
+	}
+
+	if p := s.api(ada, "DELETE", "/me", obj{"password": "a wrong one"}, 400).problem(); p.Field != "password" {
+		t.Errorf("a wrong password: %+v", p)
+	}
+	s.api(ada, "DELETE", "/me", nil, 400)
+	s.api(nil, "DELETE", "/me", obj{"password": password}, 401)
+	s.api(ada, "GET", "/me", nil, 200)
+	var r httpapi.EraseReport
+	s.api(ada, "DELETE", "/me", obj{"password": password}, 200).json(&r)
+	if want := (httpapi.EraseReport{Messages: 1, Sessions: 2, Memberships: 2, Invites: 1, Complete: true}); r != want {
+		t.Errorf("report %+v, want %+v", r, want)
+	}
+	for _, p := range []*person{ada, phone} {
+		s.api(p, "GET", "/me", nil, 401)
+	}
+	s.api(nil, "POST", "/auth/refresh", obj{"refreshToken": phone.refresh}, 401)
+	s.api(nil, "POST", "/auth/login", obj{"username": "ada", "password": password}, 401)
+	s.api(nil, "POST", "/auth/register", obj{"username": "ada", "email": "x@example.org", "password": password}, 409)
+	body := s.api(bob, "GET", "/rooms/"+room+"/messages", nil, 200).Body
+	if bytes.Contains(body, []byte("secret")) || bytes.Contains(body, []byte(`"ada"`)) || !bytes.Contains(body, []byte("of bob")) {
+		t.Errorf("history: %s", body)
+	}
+	var u chat.User
+	s.api(bob, "GET", "/users/"+ada.user.UserID, nil, 200).json(&u)
+	if u.DisplayName != "Deleted account" || u.Username == "ada" {
+		t.Errorf("what is left: %+v", u)
+	}
+	var found struct{ Users []chat.User }
+	s.api(bob, "GET", "/users?query=ada", nil, 200).json(&found)
+	if len(found.Users) != 0 {
+		t.Errorf("still found: %+v", found)
+	}
 }
 
 func TestRoomsAndMembers(t *testing.T) {

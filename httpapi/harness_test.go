@@ -71,6 +71,10 @@ func (l local) ChangePassword(ctx context.Context, p httpapi.Principal, current,
 	return l.Local.ChangePassword(ctx, identity.Principal(p), current, password)
 }
 
+func (l local) RemoveAccount(ctx context.Context, p httpapi.Principal, password string) error {
+	return l.Local.RemoveAccount(ctx, identity.Principal(p), password)
+}
+
 func (l local) Sessions(ctx context.Context, userID string) ([]httpapi.Session, error) {
 	all, err := l.Local.Sessions(ctx, userID)
 	return each(all, func(s identity.Session) httpapi.Session { return httpapi.Session(s) }), err
@@ -161,7 +165,7 @@ func newServerOn(t testing.TB, bucket *blob.Bucket, key []byte, change ...func(*
 	ctx, cancel := context.WithCancel(context.Background())
 	limiter := limit.New(limit.Config{Off: true})
 	logger := slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	s.service = chat.New(chat.Config{Log: s.store, Rooms: s.store, Markers: s.store, Notices: s.store, Users: s.store, Seen: s.store,
+	s.service = chat.New(chat.Config{Log: s.store, Rooms: s.store, Markers: s.store, Notices: s.store, Erasures: s.store, Users: s.store, Seen: s.store,
 		Deliverer: nobody{}, Limiter: limiter, Names: names.Precis{}, Logger: logger,
 		Files: chat.Files{Uploads: s.store, Contents: s.files, MaxBytes: fileBytes, Quota: 4 * fileBytes}})
 	done := make(chan error, 1)

@@ -98,16 +98,19 @@ func (a *api) setAvatar(ctx context.Context, in *struct {
 }
 
 func (a *api) deleteAvatar(ctx context.Context, _ *none) (*none, error) {
-	id := me(ctx).UserID
+	return nil, a.deleteAvatarOf(ctx, me(ctx).UserID)
+}
+
+func (a *api) deleteAvatarOf(ctx context.Context, id string) error {
 	before, err := a.Service.User(ctx, id)
 	if err != nil || before.AvatarURL == "" {
-		return nil, err
+		return err
 	}
 	if _, err := a.Service.SetAvatar(ctx, id, ""); err != nil {
-		return nil, err
+		return err
 	}
 	a.dropAvatar(ctx, before.AvatarURL, "")
-	return nil, nil
+	return nil
 }
 
 // dropAvatar removes a picture that nobody has any more. If that fails a file is left over, and no more.

@@ -84,6 +84,7 @@ func (a *api) socketURL(ctx context.Context) string {
 func (a *api) routes() {
 	a.accountRoutes()
 	a.profileRoutes()
+	a.dataRoutes()
 	a.peopleRoutes()
 	a.roomRoutes()
 	a.messageRoutes()

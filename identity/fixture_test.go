@@ -105,7 +105,7 @@ func open(t *testing.T, change ...func(*Config)) *house {
 	logger := slog.New(slog.NewTextHandler(h.logged, nil))
 	h.store = store.New(db, h.clock.lagging)
 	limiter := limit.New(limit.Config{Now: h.clock.now})
-	h.rooms = chat.New(chat.Config{Log: h.store, Rooms: h.store, Markers: h.store, Notices: h.store, Users: h.store, Seen: h.store, Deliverer: h.edge,
+	h.rooms = chat.New(chat.Config{Log: h.store, Rooms: h.store, Markers: h.store, Notices: h.store, Erasures: h.store, Users: h.store, Seen: h.store, Deliverer: h.edge,
 		Limiter: limiter, Names: names.Precis{}, Now: h.clock.now, Logger: logger})
 	c := Config{Store: h.store, Rooms: h.rooms, Limiter: limiter, Connections: h.edge, Names: names.Precis{},
 		Registration: Open, Now: h.clock.now, Logger: logger}

@@ -120,24 +120,51 @@ func (l *Local) ChangePassword(ctx context.Context, p Principal, current, passwo
 	if err != nil {
 		return err
 	}
-	attempt, err := l.attempt(ctx, a.User.Username, "")
-	if err != nil {
+	if err := l.checkPassword(ctx, &a, current, "currentPassword"); err != nil {
 		return err
-	}
-	ok, err := l.passwords.matches(ctx, current, a.PasswordHash)
-	if ok || err != nil {
-		attempt.refund(ctx)
-	}
-	if err != nil {
-		return err
-	}
-	if !ok {
-		return &chat.Error{Code: chat.InvalidRequest, Field: "currentPassword", Message: "The present password is wrong."}
 	}
 	if err := l.setPassword(ctx, a, password); err != nil {
 		return err
 	}
 	return l.endOthers(ctx, p.UserID, p.SessionID)
+}
+
+// checkPassword is InvalidRequest for a field unless password is that of the account. Wrong ones are counted.
+func (l *Local) checkPassword(ctx context.Context, a *chat.Account, password, field string) error {
+	attempt, err := l.attempt(ctx, a.User.Username, "")
+	if err != nil {
+		return err
+	}
+	ok, err := l.passwords.matches(ctx, password, a.PasswordHash)
+	if ok || err != nil {
+		attempt.refund(ctx)
+	}
+	if err == nil && !ok {
+		err = &chat.Error{Code: chat.InvalidRequest, Field: field, Message: "The present password is wrong."}
+	}
+	return err
+}
+
+// RemoveAccount ends all sign-ins and invitations of one who knows the present password; a wrong one is InvalidRequest.
+// The account itself goes by chat.Service.BeginErase, before which they could sign in again.
+func (l *Local) RemoveAccount(ctx context.Context, p Principal, password string) error {
+	_, a, err := l.session(ctx, p.UserID, p.SessionID)
+	if err != nil {
+		return err
+	}
+	if err := l.checkPassword(ctx, &a, password, "password"); err != nil {
+		return err
+	}
+	invites, err := l.store.InvitesBy(ctx, p.UserID)
+	if err != nil {
+		return err
+	}
+	for _, i := range invites {
+		if err := l.store.DeleteInvite(ctx, i.TokenHash); err != nil && chat.CodeOf(err) != chat.NotFound {
+			return err
+		}
+	}
+	return l.EndAllSessions(ctx, p.UserID)
 }
 
 // setPassword gives an account another password, strong enough for it.

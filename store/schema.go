@@ -45,6 +45,7 @@
 //	  push        ID              who has a push subscription
 //	  outbox      ROOM            from where on absent people are to be told of a room
 //	  purge       ROOM            a room whose remains are to be removed
+//	  erase       USER            an account whose remains are to be removed, and what was removed so far
 //
 // Rows that only houses of many processes have, all of which may be lost:
 //

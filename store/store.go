@@ -21,6 +21,7 @@ var (
 	_ chat.Rooms    = (*Store)(nil)
 	_ chat.Markers  = (*Store)(nil)
 	_ chat.Notices  = (*Store)(nil)
+	_ chat.Erasures = (*Store)(nil)
 	_ chat.Users    = (*Store)(nil)
 	_ chat.Seen     = (*Store)(nil)
 	_ chat.Sessions = (*Store)(nil)

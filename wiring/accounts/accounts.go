@@ -62,6 +62,11 @@ func (a Local) ChangePassword(ctx context.Context, p httpapi.Principal, current,
 	return a.Local.ChangePassword(ctx, identity.Principal(p), current, password)
 }
 
+// RemoveAccount implements httpapi.Identity.
+func (a Local) RemoveAccount(ctx context.Context, p httpapi.Principal, password string) error {
+	return a.Local.RemoveAccount(ctx, identity.Principal(p), password)
+}
+
 // Sessions implements httpapi.Identity.
 func (a Local) Sessions(ctx context.Context, userID string) ([]httpapi.Session, error) {
 	all, err := a.Local.Sessions(ctx, userID)

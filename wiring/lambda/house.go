@@ -157,7 +157,7 @@ func (h *house) makeService(ctx context.Context) (*chat.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := chat.Config{Log: tables, Rooms: tables, Markers: tables, Notices: tables, Users: tables, Seen: tables, Deliverer: deliverer,
+	c := chat.Config{Log: tables, Rooms: tables, Markers: tables, Notices: tables, Erasures: tables, Users: tables, Seen: tables, Deliverer: deliverer,
 		Limiter: limiter, Names: names.Precis{}, Reached: tables, Shared: true, Logger: h.Logger}
 	attachments, err := h.attachments(ctx)
 	if err != nil {

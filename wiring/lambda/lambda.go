@@ -97,7 +97,7 @@ func (h *house) maintain(ctx context.Context, _ any) error {
 	}
 	ctx, cancel := shorten(ctx)
 	defer cancel()
-	return errors.Join(d.Heal(ctx), h.store.Purge(ctx), service.SweepFiles(ctx))
+	return errors.Join(d.Heal(ctx), h.store.Purge(ctx), service.EraseAll(ctx), service.SweepFiles(ctx))
 }
 
 // shorten ends a context a moment before the function is cut off, so that there is still time to say so.

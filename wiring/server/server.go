@@ -110,7 +110,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		return nil, err
 	}
 	s.service = chat.New(chat.Config{
-		Log: s.store, Rooms: s.store, Markers: s.store, Notices: s.store, Users: s.store, Seen: s.store,
+		Log: s.store, Rooms: s.store, Markers: s.store, Notices: s.store, Erasures: s.store, Users: s.store, Seen: s.store,
 		Deliverer: hub, Limiter: limiter, Names: nameProfile, Now: s.cfg.Now, Logger: s.cfg.Logger,
 		Outbox: s.store, Reached: s.store, Away: away,
 		Files: chat.Files{Uploads: s.store, Contents: attachments, Off: s.cfg.FilesOff, MaxBytes: s.cfg.FileBytes, Quota: max(0, s.cfg.FileQuota)},
