@@ -32,7 +32,7 @@ type UploadBody struct {
 // UploadTarget is where the content of a file is to be sent.
 type UploadTarget struct {
 	FileID    string            `json:"fileId"`
-	URL       string            `json:"url" doc:"Put the content here; relative to this server unless it has a host." example:"/files/uploads/01JZ5Y3V7N8Q2R4S6T8V0W2X4Y?expires=1751703720&signature=…"`
+	URL       string            `json:"url" doc:"Put the content here." example:"https://chat.example.org/files/uploads/01JZ5Y3V7N8Q2R4S6T8V0W2X4Y?expires=1751703720&signature=…"`
 	Method    string            `json:"method" enum:"PUT"`
 	Headers   map[string]string `json:"headers" doc:"That the request must have."`
 	ExpiresAt chat.Millis       `json:"expiresAt" doc:"The link does not work after that."`
@@ -40,7 +40,7 @@ type UploadTarget struct {
 
 // FileURLs are short-lived ways to a file.
 type FileURLs struct {
-	URL          string `json:"url" doc:"Relative to this server unless it has a host."`
+	URL          string `json:"url"`
 	ThumbnailURL string `json:"thumbnailUrl,omitempty"`
 	ExpiresIn    int64  `json:"expiresIn" doc:"Seconds." example:"1500"`
 }
@@ -73,7 +73,7 @@ func (a *api) createUpload(ctx context.Context, in *struct{ Body UploadBody }) (
 	if err != nil {
 		return nil, err
 	}
-	return &out[UploadTarget]{UploadTarget{FileID: u.FileID, URL: l.URL, Method: http.MethodPut, Headers: l.Header, ExpiresAt: l.Expires.UnixMilli()}}, nil
+	return &out[UploadTarget]{UploadTarget{FileID: u.FileID, URL: a.absolute(ctx, l.URL), Method: http.MethodPut, Headers: l.Header, ExpiresAt: l.Expires.UnixMilli()}}, nil
 }
 
 func (a *api) finishUpload(ctx context.Context, in *FilePath) (*out[chat.Attachment], error) {
@@ -105,16 +105,16 @@ func (a *api) getFile(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	answer := &fileAnswer{Status: http.StatusOK, Body: FileURLs{URL: l.URL, ExpiresIn: int64(time.Until(l.Expires).Seconds())}}
-	to := l.URL
+	answer := &fileAnswer{Status: http.StatusOK, Body: FileURLs{URL: a.absolute(ctx, l.URL), ExpiresIn: int64(time.Until(l.Expires).Seconds())}}
+	to := answer.Body.URL
 	if u.Thumbnail || in.Thumbnail {
 		if l, err = a.Files.GetLink(ctx, u, true); err != nil {
 			return nil, err
 		}
-		answer.Body.ThumbnailURL = l.URL
+		answer.Body.ThumbnailURL = a.absolute(ctx, l.URL)
 	}
 	if in.Thumbnail {
-		to = l.URL
+		to = answer.Body.ThumbnailURL
 	}
 	if !acceptsJSON(in.Accept) {
 		answer.Status, answer.Location = http.StatusFound, to

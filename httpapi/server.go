@@ -71,6 +71,15 @@ func (a *api) publicURL(ctx context.Context) *url.URL {
 	return u
 }
 
+// absolute is a link as a client can follow it from anywhere; one to this server has no host yet.
+func (a *api) absolute(ctx context.Context, link string) string {
+	u, err := a.publicURL(ctx).Parse(link)
+	if err != nil {
+		return link
+	}
+	return u.String()
+}
+
 func (a *api) socketURL(ctx context.Context) string {
 	if a.SocketURL != "" {
 		return a.SocketURL
