@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -145,8 +146,9 @@ func (a *api) putFile(w http.ResponseWriter, r *http.Request) {
 	fileID := r.PathValue("fileId")
 	_, _, err := a.Files.Check(putPath, fileID, r.URL.Query())
 	if err == nil {
-		body := &patient{body: r.Body, deadline: http.NewResponseController(w).SetReadDeadline}
-		err = a.Service.ReceiveUpload(r.Context(), fileID, body)
+		control := http.NewResponseController(w)
+		err = a.Service.ReceiveUpload(r.Context(), fileID, &patient{r.Body, control})
+		_ = control.SetWriteDeadline(time.Now().Add(stall)) // that of the server has passed, perhaps
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	if err != nil {
@@ -186,14 +188,18 @@ func (a *api) serveFile(w http.ResponseWriter, r *http.Request) {
 
 // patient is a body that may take longer than others, as long as something comes.
 type patient struct {
-	body     io.Reader
-	deadline func(time.Time) error
+	body    io.Reader
+	control *http.ResponseController
 }
 
 // Read implements io.Reader.
 func (p *patient) Read(b []byte) (int, error) {
-	_ = p.deadline(time.Now().Add(stall)) // without support for deadlines the server's own holds
-	return p.body.Read(b)
+	_ = p.control.SetReadDeadline(time.Now().Add(stall)) // without support for deadlines the server's own holds
+	n, err := p.body.Read(b)
+	if errors.Is(err, io.EOF) { // a deadline that passes while the file is examined would end the request
+		_ = p.control.SetReadDeadline(time.Time{}) // as above
+	}
+	return n, err
 }
 
 // patientWriter is an answer that may take longer than others, as long as something goes.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -381,5 +382,61 @@ func TestFilesOff(t *testing.T) {
 		t.Errorf("%d", a.Status)
 	} else if json.Valid(a.Body) && a.Status == http.StatusOK {
 		t.Errorf("%s", a.Body)
+	}
+}
+
+// TestSlowTransfers: a file may take longer than any other request, both ways, as long as something moves.
+func TestSlowTransfers(t *testing.T) {
+	s := newServer(t)
+	ann := s.join("ann")
+	room := s.room(ann, "private", "Team")
+	content := bytes.Repeat([]byte("0123456789abcdef"), fileBytes/16)
+	up := s.announce(ann, room, "a.txt", "text/plain", content)
+	server := httptest.NewUnstartedServer(s.handler)
+	const bound = 300 * time.Millisecond
+	server.Config.ReadTimeout, server.Config.WriteTimeout = bound, bound
+	server.Start()
+	defer server.Close()
+
+	body, w := io.Pipe()
+	go func() {
+		for rest := content; len(rest) > 0; {
+			n := min(len(rest), len(content)/8)
+			if _, err := w.Write(rest[:n]); err != nil {
+				return
+			}
+			rest = rest[n:]
+			time.Sleep(bound / 4)
+		}
+		w.Close()
+	}()
+	r, err := http.NewRequestWithContext(t.Context(), "PUT", server.URL+up.URL, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.ContentLength = int64(len(content))
+	res, err := server.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != 204 {
+		t.Fatalf("a slow upload: %s", res.Status)
+	}
+	r, err = http.NewRequestWithContext(t.Context(), "GET", server.URL+s.links(ann, up.FileID).URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res, err = server.Client().Do(r); err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var got bytes.Buffer
+	for err == nil {
+		_, err = io.CopyN(&got, res.Body, int64(len(content)/8))
+		time.Sleep(bound / 4)
+	}
+	if !errors.Is(err, io.EOF) || !bytes.Equal(got.Bytes(), content) {
+		t.Errorf("a slow download: %d bytes, %v", got.Len(), err)
 	}
 }

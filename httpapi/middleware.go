@@ -199,7 +199,7 @@ func (a *api) trusted(address netip.Addr) bool {
 }
 
 // The policy for pages: nothing but this server's own files and sockets.
-const pagePolicy = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; " +
+const pagePolicy = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self'; " +
 	"connect-src 'self' ws: wss:; worker-src 'self'; manifest-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 // dataPolicy is for what is never a page: should a browser show it as one all the same, it can do nothing.

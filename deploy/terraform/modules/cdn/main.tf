@@ -16,7 +16,7 @@ locals {
 
   # As httpapi's policy for pages, and the bucket that signed links lead to.
   files  = "https://${var.files_host}"
-  policy = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob: ${local.files}; font-src 'self'; connect-src 'self' ws: wss: ${local.files}; worker-src 'self'; manifest-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+  policy = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob: ${local.files}; media-src 'self' blob: ${local.files}; font-src 'self'; connect-src 'self' ws: wss: ${local.files}; worker-src 'self'; manifest-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 }
 
 resource "aws_cloudfront_origin_access_control" "app" {
