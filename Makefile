@@ -19,7 +19,7 @@ tool      := go tool -modfile=internal/tools/go.mod
 gotestsum := $(tool) gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg
 web_src   := $(shell find web -path web/node_modules -prune -o -path web/dist -prune -o -type f -not -name '*.go' -not -path 'web/test-results/*' -print 2>/dev/null)
 
-.PHONY: help run build lambda web test check race fuzz soak bench e2e terraform test-go test-web lint lint-go lint-web chromium java clean
+.PHONY: help run build lambda web test check race fuzz soak bench e2e terraform audit test-go test-web lint lint-go lint-web lint-yaml chromium java clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,10 @@ bench: build ## the Go benchmarks of PKG (./...), then a short load of a fresh s
 e2e: build chromium | $(RESULTS) ## browser tests: two people, phone and desktop, network loss, kill -9
 	cd web && PLAYWRIGHT_JSON_OUTPUT_FILE=$(abspath $(RESULTS))/playwright.json PARLEY_BIN=$(abspath bin/parley) npm run --silent e2e
 
+audit: ## known weaknesses of what we use: govulncheck, npm audit; asks their databases
+	$(tool) govulncheck ./...
+	cd web && npm audit --omit=dev --audit-level=high
+
 terraform: | $(RESULTS) ## check deploy/terraform with OpenTofu: format, validity, tests
 	deploy/terraform/check.sh $(abspath $(RESULTS))/terraform.txt
 
@@ -74,7 +78,7 @@ test-go: web/dist/index.html java | $(RESULTS)
 test-web: web/node_modules/.package-lock.json | $(RESULTS)
 	cd web && npm run --silent test -- --reporter=default --reporter=json --outputFile.json=$(abspath $(RESULTS))/vitest.json
 
-lint: lint-go lint-web
+lint: lint-go lint-web lint-yaml
 
 lint-go:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt -w $$unformatted" >&2; exit 1; }
@@ -83,6 +87,10 @@ lint-go:
 
 lint-web: web/node_modules/.package-lock.json
 	cd web && npm run --silent lint && npm run --silent types
+
+lint-yaml: # actionlint cannot share a module with golangci-lint: they want different versions of one library
+	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 -shellcheck= -pyflakes=
+	$(tool) yamlfmt -lint -quiet -formatter retain_line_breaks_single=true .github compose.yaml .golangci.yml
 
 web/node_modules/.package-lock.json: web/package-lock.json
 	cd web && npm ci --no-audit --no-fund && touch node_modules/.package-lock.json

@@ -35,6 +35,7 @@ type cli struct {
 	Import  importCmd  `cmd:"" help:"Make a new data folder from an export."`
 	Backup  backupCmd  `cmd:"" help:"Copy the data folder, of a running server too, into one that can be served."`
 	Seed    seedCmd    `cmd:"" help:"Fill a data folder with synthetic people, rooms and messages, for demonstrations and load tests."`
+	Ready   readyCmd   `cmd:"" help:"Say whether a server can serve, for health checks."`
 	Bench   benchCmd   `cmd:"" help:"Load a fresh server on this machine and say what it costs. Needs Linux."`
 	Floor   floorCmd   `cmd:"" hidden:"" help:"The bare server that bench compares with."`
 	Version versionCmd `cmd:"" help:"Print version, commit and Go version."`

@@ -143,11 +143,17 @@ func TestServeAnswersAndStops(t *testing.T) {
 	if res.StatusCode != http.StatusOK {
 		t.Errorf("/readyz answers %s", res.Status)
 	}
+	if r := parley(t, "", "ready", "--url", p.url); r.code != 0 || r.out != "ready\n" {
+		t.Errorf("ready: exit %d, %s%s", r.code, r.out, r.err)
+	}
 	second := parley(t, "", "serve", "--listen", "127.0.0.1:0", "--data", data)
 	if second.code != 1 || !strings.Contains(second.err, "in use") || strings.Count(strings.TrimSpace(lastLine(second.err)), "\n") != 0 {
 		t.Errorf("a second server on the same data: exit %d, %s", second.code, second.err)
 	}
 	p.stop(t)
+	if r := parley(t, "", "ready", "--url", p.url); r.code != 1 {
+		t.Errorf("ready, of a server that is gone: exit %d", r.code)
+	}
 	if _, err := os.Stat(filepath.Join(data, "admin.sock")); err == nil {
 		t.Error("the administration socket is left behind")
 	}
