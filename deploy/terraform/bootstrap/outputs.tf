@@ -1,9 +1,6 @@
-output "state_config" {
-  description = "What state.config of an environment says."
-  value       = <<-EOT
-    bucket = "${module.state.name}"
-    region = "${var.region}"
-  EOT
+output "state_bucket" {
+  description = "Where the environments keep their state."
+  value       = module.state.name
 }
 
 output "deploy_role_arns" {

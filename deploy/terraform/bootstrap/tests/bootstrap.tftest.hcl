@@ -19,7 +19,7 @@ variables {
 
 run "state_and_deployers" {
   assert {
-    condition     = output.state_config == "bucket = \"parley-state-123456789012-eu-central-1\"\nregion = \"eu-central-1\"\n"
+    condition     = output.state_bucket == "parley-state-123456789012-eu-central-1"
     error_message = "Environments are told where their state is."
   }
   assert {

@@ -12,7 +12,7 @@ terraform {
     }
   }
 
-  # Bucket and region come from: tofu init -backend-config=state.config (see bootstrap).
+  # Bucket and region come with init, as deploy/aws.sh does it: bootstrap made the bucket.
   backend "s3" {
     key          = "parley/prod.tfstate"
     encrypt      = true

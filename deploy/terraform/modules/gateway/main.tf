@@ -33,7 +33,7 @@ resource "aws_apigatewayv2_stage" "socket" {
     throttling_burst_limit = var.burst
   }
 
-  # Neither paths nor queries: a query has the ticket.
+  # Neither paths nor queries, here and below: they can have tickets and the tokens of invitations.
   access_log_settings {
     destination_arn = aws_cloudwatch_log_group.access["socket"].arn
     format = jsonencode({
@@ -90,7 +90,6 @@ resource "aws_apigatewayv2_stage" "http" {
     format = jsonencode({
       requestId          = "$context.requestId"
       method             = "$context.httpMethod"
-      path               = "$context.path"
       status             = "$context.status"
       responseLength     = "$context.responseLength"
       integrationLatency = "$context.integrationLatency"

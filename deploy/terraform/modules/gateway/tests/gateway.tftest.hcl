@@ -49,8 +49,8 @@ run "gateway" {
     error_message = "Access logs are kept for 14 days."
   }
   assert {
-    condition     = !can(regex("query|authorizer|path", lower(aws_apigatewayv2_stage.socket.access_log_settings[0].format)))
-    error_message = "The log of sockets has no ticket in it."
+    condition     = alltrue([for s in [aws_apigatewayv2_stage.socket, aws_apigatewayv2_stage.http] : !can(regex("query|authorizer|path", lower(s.access_log_settings[0].format)))])
+    error_message = "Logs have no tickets and no tokens of invitations."
   }
   assert {
     condition     = alltrue([for s in [aws_apigatewayv2_stage.socket, aws_apigatewayv2_stage.http] : s.default_route_settings[0].throttling_rate_limit == 500 && s.default_route_settings[0].throttling_burst_limit == 1000])
