@@ -62,7 +62,7 @@ func (a *api) dataRoutes() {
 		about: "A download. It is written while it is read; if it was cut off it is no valid JSON.", access: counted})
 	op.Responses[strconv.Itoa(http.StatusOK)] = &huma.Response{Description: "Everything that the server keeps of oneself",
 		Content: map[string]*huma.MediaType{"application/json": {Schema: a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Export](), true, "")}}}
-	huma.Register(a.huma, op, func(ctx context.Context, _ *none) (*huma.StreamResponse, error) {
+	huma.Register(a.huma, op, func(context.Context, *none) (*huma.StreamResponse, error) {
 		return &huma.StreamResponse{Body: a.export}, nil
 	})
 }
