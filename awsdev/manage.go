@@ -21,7 +21,7 @@ func (g *gateway) manage(w http.ResponseWriter, r *http.Request) {
 		from.kill()
 		return
 	}
-	if take(&faults.ThrottlePushes) {
+	if r.Method == http.MethodPost && take(&faults.ThrottlePushes) {
 		refuse(w, http.StatusTooManyRequests, "LimitExceededException", "too many requests")
 		return
 	}

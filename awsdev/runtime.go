@@ -173,7 +173,7 @@ func (rt *runtime) await(w *worker) {
 	w.current, w.ended = nil, true
 	w.mu.Unlock()
 	if inv != nil {
-		inv.done <- result{err: fmt.Errorf("%w: the worker ended: %v", errFunction, err)}
+		inv.done <- result{err: fmt.Errorf("%w: the worker ended: %w", errFunction, err)}
 	}
 	rt.mu.Lock()
 	delete(rt.workers, w.id)
