@@ -115,7 +115,6 @@ func killedAt(t *testing.T, step int64, after, next bool) (ended bool) {
 	for _, id := range []string{"c0", "c1", "c2"} {
 		w.check(id, first, true)
 	}
-	t.Logf("step %d of %d, stored %d, acks %d", step, victim.steps.Load(), stored, acks)
 	return victim.steps.Load() < step
 }
 

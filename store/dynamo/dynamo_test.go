@@ -66,6 +66,12 @@ func TestConformance(t *testing.T) {
 	})
 }
 
+func TestConnectionPorts(t *testing.T) {
+	chattest.RunConnections(t, func(t *testing.T, now func() time.Time) chattest.ConnectionPorts {
+		return store.New(open(t, store.Schemas(), now), now)
+	})
+}
+
 func TestPorts(t *testing.T) {
 	chattest.Run(t, func(t *testing.T, now func() time.Time) chattest.Ports {
 		return store.New(open(t, store.Schemas(), now), now)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
+	cognitoidp "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"gocloud.dev/blob"
@@ -17,6 +18,7 @@ import (
 	"parley/files"
 	"parley/httpapi"
 	"parley/identity"
+	"parley/identity/cognito"
 	"parley/limit"
 	"parley/names"
 	"parley/notify"
@@ -36,7 +38,7 @@ type house struct {
 	limiter   lazy[*limit.Shared]
 	deliverer lazy[*apigateway.Deliverer]
 	service   lazy[*chat.Service]
-	identity  lazy[*identity.Local]
+	accounts  lazy[accounts.Accounts]
 	sockets   lazy[*apigateway.Socket]
 	api       lazy[http.Handler]
 
@@ -81,7 +83,7 @@ func newHouse(c Config) *house {
 	h.limiter.make = h.makeLimiter
 	h.deliverer.make = h.makeDeliverer
 	h.service.make = h.makeService
-	h.identity.make = h.makeIdentity
+	h.accounts.make = h.makeAccounts
 	h.sockets.make = h.makeSockets
 	h.api.make = h.makeAPI
 	h.notifier.make = h.makeNotifier
@@ -176,30 +178,42 @@ func (h *house) attachments(ctx context.Context) (*files.Attachments, error) {
 	return files.NewAttachments(files.AttachmentConfig{Bucket: bucket}), nil
 }
 
-func (h *house) makeIdentity(ctx context.Context) (*identity.Local, error) {
+func (h *house) makeAccounts(ctx context.Context) (none accounts.Accounts, err error) {
 	service, err := h.service.get(ctx)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	limiter, err := h.limiter.get(ctx)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	deliverer, err := h.deliverer.get(ctx)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
-	return identity.NewLocal(ctx, identity.Config{Store: h.store, Rooms: service, Limiter: limiter, Connections: deliverer,
+	local, err := identity.NewLocal(ctx, identity.Config{Store: h.store, Rooms: service, Limiter: limiter, Connections: deliverer,
 		Names: names.Precis{}, Registration: h.Registration, Logger: h.Logger})
+	if err != nil || h.Identity != "cognito" {
+		return accounts.New(local, local), err
+	}
+	cfg, err := h.aws.get(ctx)
+	if err != nil {
+		return none, err
+	}
+	pool, err := cognito.New(cognito.Config{Client: cognitoidp.NewFromConfig(cfg), UserPoolID: h.UserPool, ClientID: h.UserPoolClient})
+	if err != nil {
+		return none, err
+	}
+	return accounts.New(local, identity.NewPooled(local, pool)), nil
 }
 
 // keepKeys: an access token may have been signed by a key that is younger than this function.
 func (h *house) keepKeys(ctx context.Context) error {
-	local, err := h.identity.get(ctx)
+	a, err := h.accounts.get(ctx)
 	if err != nil {
 		return err
 	}
-	return local.KeepKeys(ctx)
+	return a.KeepKeys(ctx)
 }
 
 func (h *house) makeSockets(ctx context.Context) (*apigateway.Socket, error) {
@@ -227,11 +241,11 @@ func (h *house) authenticate(ctx context.Context, c apigateway.Credentials) (api
 	if err := h.keepKeys(ctx); err != nil {
 		return apigateway.Identity{}, err
 	}
-	local, err := h.identity.get(ctx)
+	a, err := h.accounts.get(ctx)
 	if err != nil {
 		return apigateway.Identity{}, err
 	}
-	p, err := accounts.Local{Local: local}.Authenticate(ctx, c.Ticket, c.Bearer)
+	p, err := a.Authenticate(ctx, c.Ticket, c.Bearer)
 	if err != nil {
 		return apigateway.Identity{}, err
 	}
@@ -247,7 +261,7 @@ func (h *house) makeAPI(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	local, err := h.identity.get(ctx)
+	who, err := h.accounts.get(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -263,10 +277,6 @@ func (h *house) makeAPI(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	notifier, err := h.notifier.get(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return httpapi.New(httpapi.Config{Service: service, Push: notifier, Identity: accounts.Local{Local: local}, Avatars: files.NewAvatars(bucket, avatarBytes),
+	return httpapi.New(httpapi.Config{Service: service, Push: push{h}, Identity: who, Avatars: files.NewAvatars(bucket, avatarBytes),
 		Files: attachments, Limiter: limiter, PublicURL: h.PublicURL, Version: h.Version, Logger: h.Logger})
 }

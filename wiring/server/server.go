@@ -76,7 +76,7 @@ type Server struct {
 	bucket   *blob.Bucket
 	store    *store.Store
 	accounts *identity.Local
-	who      accounts.Local // the same, for the edges
+	who      accounts.Accounts // the same, for the edges
 	service  *chat.Service
 	gateway  *gateway.Gateway
 	notifier *notify.Notifier
@@ -122,7 +122,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the accounts: %w", err)
 	}
-	s.who = accounts.Local{Local: s.accounts}
+	s.who = accounts.New(s.accounts, s.accounts)
 	s.gateway, err = gateway.New(gateway.Config{
 		Service: s.service, Hub: hub, Authenticate: s.authenticate, Origins: origins(s.cfg.PublicURL), Limits: s.cfg.Sockets, Logger: s.cfg.Logger,
 	})
