@@ -76,7 +76,7 @@ func (a Accounts) ChangePassword(ctx context.Context, p httpapi.Principal, curre
 }
 
 // RemoveAccount implements httpapi.Identity.
-func (a Local) RemoveAccount(ctx context.Context, p httpapi.Principal, password string) error {
+func (a Accounts) RemoveAccount(ctx context.Context, p httpapi.Principal, password string) error {
 	return a.Local.RemoveAccount(ctx, identity.Principal(p), password)
 }
 
