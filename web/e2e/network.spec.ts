@@ -126,3 +126,51 @@ test('the last words before a page goes are kept: a draft, and the message that 
   await expect(annas.message('sent')).toBeVisible()
   await expect(annas.box).toHaveValue('half a thought')
 })
+
+test('where no socket gets through, two people talk all the same, and the socket is taken when it does', async ({ world }) => {
+  const anna = await world.register('anna', 'Anna Lind')
+  const ben = await world.register('ben', 'Ben Okafor')
+  const [harbour] = await anna.rooms()
+  const roomId = harbour!.roomId
+  const path = `/rooms/${roomId}`
+  const bens = new Chat(await world.open(ben, path))
+  await bens.live()
+  const page = await world.open(anna, 'about:blank')
+  // As a proxy does that knows nothing of sockets. They do not pass where requests can be answered for them.
+  world.expectTrouble(/WebSocket connection .* failed/)
+  await page.addInitScript(() => {
+    const Genuine = WebSocket
+    window.WebSocket = class extends Genuine {
+      constructor(url: string | URL, protocols?: string | string[]) {
+        super(sessionStorage.getItem('socketsPass') ? url : 'ws://127.0.0.1:9/', protocols)
+      }
+    }
+  })
+  await page.goto(path)
+  const annas = new Chat(page)
+  await annas.live()
+  await expect(annas.trouble).toContainText('using the slower way')
+
+  const said: string[] = []
+  for (let round = 1; round <= 4; round++) {
+    await annas.say(`anna ${round}`)
+    await expect(bens.message(`anna ${round}`)).toBeVisible()
+    await bens.say(`ben ${round}`)
+    await expect(annas.message(`ben ${round}`)).toBeVisible()
+    said.push(`anna ${round}`, `ben ${round}`)
+  }
+  await bens.box.pressSequentially('hm')
+  await expect(page.getByText('Ben Okafor is typing')).toBeVisible()
+  await bens.box.fill('')
+
+  await page.evaluate(() => sessionStorage.setItem('socketsPass', 'yes'))
+  await annas.trouble.getByRole('button', { name: 'Try now' }).click()
+  await expect(annas.trouble).toHaveCount(0, { timeout: 30_000 })
+  await annas.live()
+  await bens.say('and live again')
+  await expect(annas.message('and live again')).toBeVisible()
+  said.push('and live again')
+  expect((await ben.history(roomId)).map((message) => message.content)).toEqual(said)
+  expect(await annas.shown()).toEqual(said)
+  expect(await bens.shown()).toEqual(said)
+})

@@ -1,8 +1,9 @@
 import { type App, inject, type InjectionKey } from 'vue'
+import type { ChannelHandlers } from './api/channel'
 import { Http } from './api/http'
 import { makeLocks, type WithLock } from './api/locks'
 import { Routes } from './api/routes'
-import { Socket, type SocketHandlers } from './api/socket'
+import { Socket } from './api/socket'
 import { Storage } from './storage/storage'
 
 /** What stores reach the world with; tests put their own in. */
@@ -10,7 +11,7 @@ export interface Services {
   http: Http
   routes: Routes
   withLock: WithLock
-  openSocket: (url: string, handlers: SocketHandlers) => Promise<Socket>
+  openSocket: (url: string, handlers: ChannelHandlers) => Promise<Socket>
   openStorage: (userId: string) => Promise<Storage>
   eraseStorage: (userId: string) => Promise<void>
   /** The browser's service workers, where there are any (none over plain http on another host). */

@@ -22,6 +22,10 @@ export interface RequestOptions {
   query?: Record<string, string | number | undefined>
   /** False for routes that need nobody signed in. */
   auth?: boolean
+  /** Milliseconds within which an answer must come, if it may take longer than usual. */
+  within?: number
+  /** Gives the request up. */
+  signal?: AbortSignal
 }
 
 /**
@@ -88,7 +92,7 @@ export class Http {
     this.onRenewed(result)
   }
 
-  private async fetch(method: string, path: string, { body, query, auth }: RequestOptions): Promise<Response> {
+  private async fetch(method: string, path: string, { body, query, auth, within = answerWithin, signal: given }: RequestOptions): Promise<Response> {
     const headers: Record<string, string> = { Accept: 'application/json' }
     if (auth !== false) headers.Authorization = `Bearer ${this.token}`
     let payload: BodyInit | undefined
@@ -99,7 +103,8 @@ export class Http {
       headers['Content-Type'] = 'application/json'
       payload = JSON.stringify(body)
     }
-    const signal = body instanceof Blob ? undefined : AbortSignal.timeout(answerWithin)
+    const timeout = body instanceof Blob ? undefined : AbortSignal.timeout(within)
+    const signal = given && timeout ? AbortSignal.any([given, timeout]) : timeout
     try {
       return await this.options.fetch(prefix + path + search(query), { method, headers, body: payload, signal, credentials: 'same-origin' })
     } catch {

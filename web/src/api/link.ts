@@ -1,6 +1,7 @@
 import { backoff } from './backoff'
+import type { Channel, ChannelHandlers } from './channel'
 import { ApiError } from './errors'
-import { type Socket, SocketRefused, type SocketHandlers } from './socket'
+import { SocketRefused } from './socket'
 
 /** Close codes after which a client does not come back by itself. */
 const stopping: ReadonlyMap<number, StopReason> = new Map([[4400, 'badFrame'], [4403, 'removed'], [4429, 'tooMany']])
@@ -13,11 +14,19 @@ const openWithin = 10_000
 /** A connection that held this long was a good one: backoff starts anew after it. */
 const stableAfter = 10_000
 
+/** So often in a row a socket must fail to open, while the server answers otherwise, before the slower way is taken. */
+const blockedAfter = 2
+/** How long one stays on the slower way before a socket is tried again: this, then twice as long each time, up to the cap. */
+const socketAgain = 30_000
+const socketAgainCap = 300_000
+
 export type StopReason = 'badFrame' | 'removed' | 'tooMany'
 
 /** See stores/connection.ts for what each means; `expired` ends the link. */
 export type LinkStatus =
-  | { status: 'idle' | 'connecting' | 'syncing' | 'open' | 'expired' }
+  | { status: 'idle' | 'connecting' | 'syncing' | 'expired' }
+  /** `slow`: without a socket. */
+  | { status: 'open'; slow: boolean }
   | { status: 'waiting' | 'offline'; retryAt: number }
   | { status: 'stopped'; reason: StopReason }
 
@@ -26,36 +35,43 @@ export interface LinkOptions {
   ticket: () => Promise<{ ticket: string; url: string }>
   /** Renews the access token after the server refused the session. */
   renew: () => Promise<void>
-  open: (url: string, handlers: SocketHandlers) => Promise<Socket>
+  open: (url: string, handlers: ChannelHandlers) => Promise<Channel>
+  /** The way where no socket gets through. */
+  poll: (handlers: ChannelHandlers) => Channel
   online: () => boolean
   now: () => number
   random: () => number
   onStatus: (status: LinkStatus) => void
-  onFrame: SocketHandlers['frame']
+  onFrame: ChannelHandlers['frame']
   /** The socket is open and its frames arrive: fetch what was missed. A rejection counts as a failed connection. */
-  onOpen: (socket: Socket) => Promise<void>
+  onOpen: (socket: Channel) => Promise<void>
   /** The heads of the rooms' logs, at each heartbeat. */
   onHeads: (heads: Record<string, number>) => void
   /** An attempt failed, or a connection was lost. */
   onLost: () => void
 }
 
-/** How one connection, or the attempt at one, ended. */
-type Ending = { kind: 'lost'; waitAtLeast: number } | { kind: 'refused' } | { kind: 'expired' } | { kind: 'stopped'; reason: StopReason }
+/** How one connection, or the attempt at one, ended; `switched`: to try a socket again. */
+type Ending = { kind: 'lost'; waitAtLeast: number } | { kind: 'switched' } | { kind: 'refused' } | { kind: 'expired' } | { kind: 'stopped'; reason: StopReason }
 
 /** Keeps one socket open, from `start` to `stop`: connects, beats, and comes back with growing, jittered pauses. */
 export class Link {
   private readonly options: LinkOptions
   private abort: AbortController | null = null
-  private socket: Socket | null = null
+  private socket: Channel | null = null
   private wake: () => void = () => {}
+  /** Sockets in a row that did not open, and how often one was then tried in vain from the slower way. */
+  private blocked = 0
+  private vain = 0
+  /** Ends the slower way for a socket. */
+  private switchNow: () => void = () => {}
 
   constructor(options: LinkOptions) {
     this.options = options
   }
 
   /** The open socket, if there is one. */
-  get current(): Socket | null {
+  get current(): Channel | null {
     return this.socket?.isOpen ? this.socket : null
   }
 
@@ -74,9 +90,10 @@ export class Link {
     this.options.onStatus({ status: 'idle' })
   }
 
-  /** Ends the pause before the next attempt. */
+  /** Ends the pause before the next attempt, or the slower way. */
   retryNow(): void {
     this.wake()
+    this.switchNow()
   }
 
   /** The browser says that the network is gone: a socket would notice only much later. */
@@ -98,6 +115,7 @@ export class Link {
       const ending = await this.connection(signal)
       if (signal.aborted) return
       this.socket = null
+      if (ending.kind === 'switched') continue
       this.options.onLost()
       if (this.options.now() - began > stableAfter) failures = refusals = 0
       if (ending.kind === 'refused' && ++refusals === 1 && await this.renewed()) continue
@@ -131,12 +149,10 @@ export class Link {
     this.options.onStatus({ status: 'connecting' })
     let close: (code: number) => void = () => {}
     const closed = new Promise<number>((resolve) => { close = resolve })
-    let heartbeat: ReturnType<typeof setInterval> | undefined
+    const timers: ReturnType<typeof setTimeout>[] = []
     try {
-      const { ticket, url } = await this.options.ticket()
-      if (signal.aborted) return { kind: 'lost', waitAtLeast: 0 }
-      const opening = this.options.open(`${url}?ticket=${encodeURIComponent(ticket)}`, { frame: this.options.onFrame, closed: (code) => close(code) })
-      const socket = await within(opening, openWithin)
+      const socket = await this.channel({ frame: this.options.onFrame, closed: (code) => close(code) })
+      const slow = this.blocked >= blockedAfter
       if (signal.aborted) {
         socket.close()
         return { kind: 'lost', waitAtLeast: 0 }
@@ -144,22 +160,46 @@ export class Link {
       this.socket = socket
       this.options.onStatus({ status: 'syncing' })
       const caughtUp = await Promise.race([this.options.onOpen(socket).then(() => true), closed.then(() => false)])
-      if (caughtUp) {
-        this.options.onStatus({ status: 'open' })
-        heartbeat = setInterval(() => void this.beat(socket), pingEvery)
+      if (!caughtUp) return ending(await closed)
+      socket.caughtUp()
+      this.options.onStatus({ status: 'open', slow })
+      timers.push(setInterval(() => void this.beat(socket), pingEvery))
+      const switched = new Promise<Ending>((resolve) => { this.switchNow = () => resolve({ kind: 'switched' }) })
+      if (!slow) return ending(await closed)
+      timers.push(setTimeout(() => this.switchNow(), Math.min(socketAgain * 2 ** this.vain++, socketAgainCap) * (0.8 + 0.4 * this.options.random())))
+      const end = await Promise.race([switched, closed.then(ending)])
+      // The last one of these tries a socket; if it fails too, the slower way goes on at once.
+      if (end.kind === 'switched') {
+        socket.close()
+        this.blocked = blockedAfter - 1
       }
-      return ending(await closed)
+      return end
     } catch (error) {
       this.socket?.close()
       if (error instanceof SocketRefused) return ending(error.code)
       if (error instanceof ApiError && error.code === 'unauthenticated') return { kind: 'expired' }
       return { kind: 'lost', waitAtLeast: (error instanceof ApiError && error.retryAfterMs) || 0 }
     } finally {
-      clearInterval(heartbeat)
+      for (const timer of timers) clearInterval(timer)
+      this.switchNow = () => {}
     }
   }
 
-  private async beat(socket: Socket): Promise<void> {
+  /** Opens a socket; or, where the server answers but sockets failed several times in a row, takes the slower way. */
+  private async channel(handlers: ChannelHandlers): Promise<Channel> {
+    const { ticket, url } = await this.options.ticket()
+    try {
+      const socket = await within(this.options.open(`${url}?ticket=${encodeURIComponent(ticket)}`, handlers), openWithin)
+      this.blocked = this.vain = 0
+      return socket
+    } catch (error) {
+      if (error instanceof SocketRefused && ending(error.code).kind !== 'lost') throw error
+      if (++this.blocked < blockedAfter) throw error
+      return this.options.poll(handlers)
+    }
+  }
+
+  private async beat(socket: Channel): Promise<void> {
     try {
       const { rooms } = await socket.request('ping', {}, pongWithin)
       this.options.onHeads(rooms)
@@ -190,7 +230,7 @@ function ending(code: number): Ending {
 }
 
 /** Rejects when opening takes too long, and closes the socket should it open after all. */
-function within(opening: Promise<Socket>, ms: number): Promise<Socket> {
+function within(opening: Promise<Channel>, ms: number): Promise<Channel> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       reject(new ApiError('network', 'The connection took too long.'))

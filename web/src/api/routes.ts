@@ -1,7 +1,7 @@
 import type {
   Attachment, Erasure, FileLink, Invite, InvitePreview, LoginResult, Member, Membership, Message, MessagePage, MyRoom, Notice,
   NotificationRules, NotifyLevel, PageBounds, Presence, PublicRoom, PushDevice, PushResult, ReadMark, RegisterInput, RegisterResult, Role, Room, SendInput,
-  ServerInfo, Session, Upload, User,
+  ServerInfo, Session, Upload, User, Waited,
 } from '../protocol/types'
 import type { Http } from './http'
 
@@ -32,7 +32,7 @@ export class Routes {
 
   user = (userId: string) => this.http.get<User>(`/users/${seg(userId)}`)
   users = (query: string, cursor?: string) => this.http.get<{ users: User[] } & Paged>('/users', { query, cursor })
-  presence = (roomId: string) => this.http.get<{ clients: Presence[] }>('/presence', { roomId })
+  presence = (roomId?: string) => this.http.get<{ clients: Presence[] }>('/presence', { roomId })
 
   myRooms = (cursor?: string) => this.http.get<{ rooms: MyRoom[] } & Paged>('/rooms', { scope: 'mine', limit: 100, cursor })
   publicRooms = (query: string, cursor?: string) => this.http.get<{ rooms: PublicRoom[] } & Paged>('/rooms', { scope: 'public', query, cursor })
@@ -79,6 +79,11 @@ export class Routes {
   revokeInvite = (inviteId: string) => this.http.request<void>('DELETE', `/invites/${seg(inviteId)}`)
   previewInvite = (token: string) => this.http.request<InvitePreview>('GET', `/invites/${seg(token)}`, { auth: false })
   acceptInvite = (token: string) => this.http.request<{ room?: MyRoom }>('POST', `/invites/${seg(token)}/accept`, { body: {} })
+
+  /** What was missed. With `wait` (seconds) it is answered as soon as there is something to tell, in place of a socket. */
+  sync = (body: { rooms: Record<string, number>; wait?: number; connectionId?: string }, signal?: AbortSignal) =>
+    this.http.request<Waited>('POST', '/sync', { body, signal, within: ((body.wait ?? 0) + 15) * 1000 })
+  typing = (roomId: string) => this.http.request<void>('POST', `/rooms/${seg(roomId)}/typing`, { body: {} })
 
   pushKey = () => this.http.get<{ publicKey: string }>('/push/key')
   putSubscription = (subscription: { endpoint: string; keys: Record<string, string>; device: string; language: string }) =>

@@ -1,17 +1,11 @@
 import type { Actions, Answers, ServerFrame } from '../protocol/types'
+import type { Channel, ChannelHandlers } from './channel'
 import { ApiError } from './errors'
 
 const answerWithin = 15_000
 
 /** What this tab closes with when no pong came. */
 export const noPong = 4000
-
-export interface SocketHandlers {
-  /** Every frame, in the order of arrival, answers included (before their promise settles). */
-  frame: (frame: ServerFrame) => void
-  /** Once, when the socket is gone for whatever reason; not called for `close`. */
-  closed: (code: number) => void
-}
 
 interface Waiting {
   resolve: (data: never) => void
@@ -20,14 +14,14 @@ interface Waiting {
 }
 
 /** One open socket: sends actions, matches answers to them. It never reconnects; see Link. */
-export class Socket {
+export class Socket implements Channel {
   private readonly ws: WebSocket
-  private readonly handlers: SocketHandlers
+  private readonly handlers: ChannelHandlers
   private readonly waiting = new Map<string, Waiting>()
   private lastId = 0
   private done = false
 
-  private constructor(ws: WebSocket, handlers: SocketHandlers) {
+  private constructor(ws: WebSocket, handlers: ChannelHandlers) {
     this.ws = ws
     this.handlers = handlers
     ws.onmessage = (event) => this.receive(event.data)
@@ -35,7 +29,7 @@ export class Socket {
   }
 
   /** Opens a socket; rejects with the close code if it closes before it is open. */
-  static open(url: string, handlers: SocketHandlers, WebSocketClass: typeof WebSocket = WebSocket): Promise<Socket> {
+  static open(url: string, handlers: ChannelHandlers, WebSocketClass: typeof WebSocket = WebSocket): Promise<Socket> {
     return new Promise((resolve, reject) => {
       const ws = new WebSocketClass(url, ['parley.v1'])
       ws.onopen = () => resolve(new Socket(ws, handlers))
@@ -65,6 +59,9 @@ export class Socket {
   get isOpen(): boolean {
     return !this.done && this.ws.readyState === 1
   }
+
+  /** A socket tells from the beginning: whoever listens keeps it until the time has come. */
+  caughtUp(): void {}
 
   /** Closes without a word to `closed`. */
   close(code = 1000): void {

@@ -342,6 +342,18 @@ export type ServerFrame = { requestId?: string } & (
   | { type: 'error'; data: WireError }
 )
 
+/** The answer to a `sync` over HTTP that waited. */
+export interface Waited extends Synced {
+  /** The newest number of each of one's rooms. */
+  heads?: Record<string, number>
+  /** To be given back with the next. */
+  connectionId?: string
+  /** What is told and never stored. */
+  signals?: ServerFrame[]
+  /** This server does not wait: ask again after so long. */
+  retryAfterMs?: number
+}
+
 /** What each action of a client carries. */
 export interface Actions {
   sendMessage: SendInput

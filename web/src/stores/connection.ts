@@ -2,6 +2,7 @@ import { defineStore } from 'pinia'
 import { computed, ref, watch } from 'vue'
 import { ApiError } from '../api/errors'
 import { Link, type LinkStatus, type StopReason } from '../api/link'
+import { Poll } from '../api/poll'
 import type { Actions, Answers } from '../protocol/types'
 import { useServices } from '../services'
 import { useDispatch } from './dispatch'
@@ -26,6 +27,8 @@ export const useConnection = defineStore('connection', () => {
   const stopReason = ref<StopReason | null>(null)
   /** True when something is wrong for longer than a moment: show the connection line. */
   const troubled = ref(false)
+  /** True while open without a socket, because the network lets none through. */
+  const slow = ref(false)
   const open = computed(() => status.value === 'open')
 
   const dispatch = useDispatch()
@@ -33,6 +36,7 @@ export const useConnection = defineStore('connection', () => {
     ticket: services.routes.ticket,
     renew: () => services.http.renew(),
     open: services.openSocket,
+    poll: (handlers) => new Poll(services.routes, { ...handlers, held: dispatch.held, synced: dispatch.synced, heads: dispatch.heads }),
     online: () => navigator.onLine,
     now: services.now,
     random: services.random,
@@ -44,6 +48,7 @@ export const useConnection = defineStore('connection', () => {
   })
 
   function show(next: LinkStatus): void {
+    slow.value = next.status === 'open' ? next.slow : slow.value && (next.status === 'connecting' || next.status === 'syncing')
     retryAt.value = 'retryAt' in next ? next.retryAt : null
     stopReason.value = next.status === 'stopped' ? next.reason : null
     if (next.status === 'expired') {
@@ -113,5 +118,5 @@ export const useConnection = defineStore('connection', () => {
     return link.current !== null
   }
 
-  return { status, retryAt, stopReason, troubled, open, start, stop, retryNow, request, post, connected }
+  return { status, retryAt, stopReason, troubled, slow, open, start, stop, retryNow, request, post, connected }
 })

@@ -1,6 +1,6 @@
+import type { Channel } from '../api/channel'
 import { ApiError } from '../api/errors'
-import type { Socket } from '../api/socket'
-import type { LogFrame, ServerFrame } from '../protocol/types'
+import type { LogFrame, ServerFrame, SyncedRoom } from '../protocol/types'
 import { useOutbox } from './outbox'
 import { usePeople } from './people'
 import { useRooms } from './rooms'
@@ -43,7 +43,7 @@ export function useDispatch() {
   }
 
   /** Subscribed before fetched: the frames of the new socket wait while the list and what was missed arrive. */
-  async function catchUp(socket: Socket): Promise<void> {
+  async function catchUp(socket: Channel): Promise<void> {
     const mine: ServerFrame[] = []
     waiting = mine
     try {
@@ -66,11 +66,14 @@ export function useDispatch() {
     setTimeout(() => useTimelines().checkHeads(rooms), headGrace)
   }
 
+  const held = () => useTimelines().heldLogs()
+  const synced = (rooms: readonly SyncedRoom[]) => useTimelines().takeAll(rooms)
+
   function lost(): void {
     void useOutbox().flush()
   }
 
-  return { frame, catchUp, opened, heads, lost }
+  return { frame, catchUp, opened, heads, held, synced, lost }
 }
 
 function ignoreRefusal(error: unknown): void {

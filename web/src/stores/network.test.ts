@@ -126,6 +126,55 @@ describe('the connection', () => {
     expect(again.texts('r1')).toEqual(['before the page'])
   })
 
+  it('goes on without a socket where none gets through, and goes back by itself, nothing lost or doubled', async () => {
+    const ann = await tab()
+    server.refuse = (request) => (request === 'connect' ? { code: 'unavailable', status: 1006 } : undefined)
+    await ann.session.login('ann', 'secret')
+    await ann.timelines.open('r1')
+    await open(ann)
+    expect(ann.connection.slow).toBe(true)
+    expect(server.sockets.size).toBe(0)
+    server.post('r1', 'bob', 'one')
+    await until(() => expect(ann.texts('r1')).toEqual(['one']))
+    await ann.outbox.send('r1', 'two')
+    await until(() => expect(ann.texts('r1')).toEqual(['one', 'two']))
+    server.syncFits = 2
+    for (let i = 3; i < 10; i++) server.post('r1', 'bob', `${i}`)
+    await until(() => expect(ann.texts('r1').at(-1)).toBe('9'))
+    server.addRoom('r2', ['bob'])
+    server.join('r2', 'ann')
+    await until(() => expect(ann.rooms.get('r2')).toBeDefined())
+
+    server.refuse = () => undefined
+    ann.connection.retryNow()
+    server.post('r1', 'bob', 'while it changes')
+    await until(() => expect(ann.connection.slow).toBe(false))
+    await open(ann)
+    expect(server.sockets.size).toBe(1)
+    server.post('r1', 'bob', 'by the socket')
+    await until(() => expect(ann.texts('r1').at(-1)).toBe('by the socket'))
+    expect(ann.texts('r1')).toEqual(['one', 'two', '3', '4', '5', '6', '7', '8', '9', 'while it changes', 'by the socket'])
+    expect(written()).toEqual(ann.texts('r1'))
+    const asked = server.seen.filter((request) => request === 'POST /sync').length
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    expect(server.seen.filter((request) => request === 'POST /sync')).toHaveLength(asked)
+  })
+
+  it('takes a server that is gone for no blocked socket, and one that refuses the session for what it is', async () => {
+    const ann = await tab()
+    await ann.signIn('ann')
+    server.down = true
+    server.disconnect()
+    for (let i = 0; i < 3; i++) {
+      await until(() => expect(ann.connection.status).toBe('waiting'))
+      ann.connection.retryNow()
+    }
+    server.down = false
+    await until(() => { ann.connection.retryNow(); expect(ann.connection.status).toBe('open') })
+    expect(ann.connection.slow).toBe(false)
+    expect(server.seen).not.toContain('POST /sync')
+  })
+
   it('remembers what was read while it was away', async () => {
     const message = server.post('r1', 'bob', 'one')
     const ann = await tab()

@@ -1,5 +1,5 @@
+import type { Channel } from '../api/channel'
 import { ApiError } from '../api/errors'
-import type { Socket } from '../api/socket'
 import { accept, type Accepted, acceptSync, frameRoom, type Log, logAt } from '../timeline/log'
 import type { LogFrame, SyncedRoom } from '../protocol/types'
 import { useConnection } from './connection'
@@ -68,7 +68,7 @@ export function useRoomLogs({ hasWindow, apply, reload }: LogHandlers) {
   }
 
   /** After a new socket: brings every window up to date. Rejects if the server cannot be asked. */
-  async function syncAll(socket: Socket): Promise<void> {
+  async function syncAll(socket: Channel): Promise<void> {
     let owed = [...logs.keys()].filter((roomId) => hasWindow(roomId) && useRooms().get(roomId))
     while (owed.length > 0) {
       const { rooms } = await socket.request('sync', { rooms: appliedOf(owed) })
@@ -127,6 +127,16 @@ export function useRoomLogs({ hasWindow, apply, reload }: LogHandlers) {
     void useRooms().discover(roomId)
   }
 
+  /** How far each of one's rooms was taken in. */
+  function held(): Record<string, number> {
+    return appliedOf([...logs.keys()].filter((roomId) => useRooms().get(roomId)))
+  }
+
+  /** Takes what a connection without a socket brought. What an answer had no place for comes with the next. */
+  async function takeAll(rooms: readonly SyncedRoom[]): Promise<void> {
+    await Promise.all(rooms.map(takeSync))
+  }
+
   /** Compares the heads that a heartbeat named with what was delivered. */
   function checkHeads(heads: Record<string, number>): void {
     for (const [roomId, head] of Object.entries(heads)) {
@@ -145,5 +155,5 @@ export function useRoomLogs({ hasWindow, apply, reload }: LogHandlers) {
     syncing.clear()
   }
 
-  return { applied, begin, rewind, take, syncAll, checkHeads, forget, reset }
+  return { applied, begin, rewind, take, syncAll, held, takeAll, checkHeads, forget, reset }
 }

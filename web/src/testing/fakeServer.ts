@@ -175,6 +175,13 @@ export class FakeServer {
     if (request === 'POST /auth/logout') return void (this.cookie = null)
     if (!userId) fail('unauthenticated')
     if (request === 'POST /ws-tickets') return { ticket: `${userId}/${++this.tickets}`, url: 'ws://parley.test/ws', expiresIn: 30 }
+    if (request === 'POST /sync') {
+      const rooms = Object.entries(body.rooms as Record<string, number>).map(([id, last]) => this.sync(id, last, userId))
+      if (body.wait === undefined) return { rooms }
+      const heads = Object.fromEntries([...this.rooms].filter(([, r]) => r.members.has(userId)).map(([id, r]) => [id, r.room.headSeq]))
+      return { rooms: rooms.filter((room) => !room.complete || room.events.length > 0), heads, connectionId: 'c1', retryAfterMs: 20 }
+    }
+    if (request === 'GET /presence') return { clients: [] }
     if (request === 'GET /rooms') return { rooms: [...this.rooms.values()].filter((r) => r.members.has(userId)).map((r) => this.mine(r, userId)) }
     const person = /^GET \/users\/([^/]+)$/.exec(request)
     if (person) return this.users.get(person[1]!) ?? fail('not_found')
