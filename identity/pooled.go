@@ -309,3 +309,27 @@ func (p *Pooled) ChangePassword(ctx context.Context, who Principal, current, pas
 	}
 	return p.endOthers(ctx, who.UserID, who.SessionID)
 }
+
+// RemoveAccount is as that of Local; the account of the pool goes too.
+func (p *Pooled) RemoveAccount(ctx context.Context, who Principal, password string) error {
+	_, a, err := p.session(ctx, who.UserID, who.SessionID)
+	if err != nil {
+		return err
+	}
+	attempt, err := p.attempt(ctx, a.User.Username, "")
+	if err != nil {
+		return err
+	}
+	t, err := p.signIn(ctx, a.User.Username, password)
+	if chat.CodeOf(err) == chat.Unauthenticated {
+		return &chat.Error{Code: chat.InvalidRequest, Field: "password", Message: "The present password is wrong."}
+	}
+	attempt.refund(ctx)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(p.leave(ctx, who.UserID), p.pool.Revoke(ctx, t.Credential)); err != nil {
+		return err
+	}
+	return p.pool.Delete(ctx, a.User.Username)
+}

@@ -155,7 +155,12 @@ func (l *Local) RemoveAccount(ctx context.Context, p Principal, password string)
 	if err := l.checkPassword(ctx, &a, password, "password"); err != nil {
 		return err
 	}
-	invites, err := l.store.InvitesBy(ctx, p.UserID)
+	return l.leave(ctx, p.UserID)
+}
+
+// leave ends all sign-ins and invitations of somebody.
+func (l *Local) leave(ctx context.Context, userID string) error {
+	invites, err := l.store.InvitesBy(ctx, userID)
 	if err != nil {
 		return err
 	}
@@ -164,7 +169,7 @@ func (l *Local) RemoveAccount(ctx context.Context, p Principal, password string)
 			return err
 		}
 	}
-	return l.EndAllSessions(ctx, p.UserID)
+	return l.EndAllSessions(ctx, userID)
 }
 
 // setPassword gives an account another password, strong enough for it.

@@ -367,3 +367,25 @@ func (s *suite) closed() {
 	_, _, err := s.Register(s.ctx, registration("berta"))
 	s.refused(err, chat.Forbidden, "register on a closed server")
 }
+
+func (s *suite) leave() {
+	s.join("anna", "")
+	s.join("berta", "")
+	s.logIn("anna")
+	g, other := s.logIn("berta"), s.logIn("berta")
+	p := s.who(g)
+	s.refused(s.RemoveAccount(s.ctx, p, "not "+Password), chat.InvalidRequest, "a wrong password")
+	if _, err := s.CheckSession(s.ctx, p); err != nil {
+		s.t.Fatalf("a wrong password ended the session: %v", err)
+	}
+	if err := s.RemoveAccount(s.ctx, p, Password); err != nil {
+		s.t.Fatal(err)
+	}
+	s.over(g, "after leaving")
+	s.over(other, "another device after leaving")
+	if s.Code == nil { // the account itself goes by the core
+		return
+	}
+	_, err := s.Login(s.ctx, identity.Credentials{Username: "berta", Password: Password}, identity.Device{})
+	s.refused(err, chat.Unauthenticated, "the pool knows them still")
+}

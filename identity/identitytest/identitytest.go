@@ -27,6 +27,7 @@ type Keeper interface {
 	identity.Provider
 	ServerInfo(ctx context.Context) (identity.ServerInfo, error)
 	ChangePassword(ctx context.Context, p identity.Principal, current, password string) error
+	RemoveAccount(ctx context.Context, p identity.Principal, password string) error
 	Sessions(ctx context.Context, userID string) ([]identity.Session, error)
 	EndSession(ctx context.Context, userID, sessionID string) error
 	EndAllSessions(ctx context.Context, userID string) error
@@ -107,6 +108,7 @@ func Run(t *testing.T, open func(t *testing.T, mode identity.Mode) House) {
 		"sessions":                       {identity.Open, (*suite).sessions},
 		"tickets":                        {identity.Open, (*suite).tickets},
 		"change a password":              {identity.Open, (*suite).changePassword},
+		"leave":                          {identity.Open, (*suite).leave},
 		"codes":                          {identity.Open, (*suite).codes},
 		"forgotten passwords":            {identity.Open, (*suite).forgotten},
 		"tokens that are not ours":       {identity.Open, (*suite).foreignTokens},
