@@ -452,3 +452,19 @@ func TestLong(t *testing.T) {
 	wantBodies(t, "cid", cid, "Ann Tester in Garden: @cid last")
 	v.settled()
 }
+
+// TestGraceOfEach: a message that came shortly before another one's time has its own time to be read.
+func TestGraceOfEach(t *testing.T) {
+	v := newTown(t)
+	bob := v.subscribe("u-bob", "s-bob")
+	room := v.direct()
+	v.say("u-ann", room, "one")
+	v.pass(Grace - time.Second)
+	second := v.say("u-ann", room, "two")
+	v.pass(2 * time.Second)
+	wantBodies(t, "bob", bob, "Ann Tester: one")
+	v.ok(v.service.MarkRead(t.Context(), "u-bob", room, second.Seq))
+	v.pass(time.Minute)
+	wantBodies(t, "bob, who has read the second", bob, "Ann Tester: one")
+	v.settled()
+}
