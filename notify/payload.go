@@ -39,6 +39,7 @@ type notification struct {
 
 // encode writes p in at most limit bytes: the body is cut between two characters as people see them.
 func (p payload) encode(limit int) ([]byte, error) {
+	p.Notification.Body = strings.ToValidUTF8(p.Notification.Body, "\uFFFD")
 	out, err := marshal(&p)
 	if err != nil || len(out) <= limit {
 		return out, err
@@ -105,13 +106,11 @@ func cutRunes(s string, size int) string {
 // escapedLen is the length of s in JSON, without the quotes.
 func escapedLen(s string) int {
 	n := 0
-	for i, r := range s {
+	for _, r := range s {
 		switch {
 		case r == '"', r == '\\', r == '\n', r == '\t', r == '\r', r == '\b', r == '\f':
 			n += 2
 		case r < 0x20, r == '\u2028', r == '\u2029':
-			n += 6
-		case r == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD"):
 			n += 6
 		default:
 			n += utf8.RuneLen(r)

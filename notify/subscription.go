@@ -101,8 +101,10 @@ func parse(n chat.NewPushSubscription, allowLoopback bool) (chat.PushSubscriptio
 	if s.Auth, err = decodeKey("keys.auth", n.Auth, authBytes); err != nil {
 		return chat.PushSubscription{}, err
 	}
-	s.Device, err = parseDevice(n.Device)
-	return s, err
+	if s.Device, err = parseDevice(n.Device); err != nil {
+		return chat.PushSubscription{}, err
+	}
+	return s, nil
 }
 
 func checkEndpoint(endpoint string, allowLoopback bool) error {
