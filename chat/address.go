@@ -181,7 +181,7 @@ func (r *revision) answered(ctx context.Context) (*Message, error) {
 
 // readdress brings the notices of an edited message in line with its new text.
 func (r *revision) readdress(ctx context.Context, said *mentioned) error {
-	if said.none() && len(r.msg.Mentions) == 0 {
+	if said == nil && len(r.msg.Mentions) == 0 {
 		return nil
 	}
 	before, err := r.notices(ctx)

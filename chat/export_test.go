@@ -19,5 +19,8 @@ const (
 // ParseMentions is what a text mentions.
 func ParseMentions(text string) (names []string, room, here bool) {
 	m := parseMentions(text)
+	if m == nil {
+		return nil, false, false
+	}
 	return m.names, m.room, m.here
 }

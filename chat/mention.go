@@ -24,13 +24,13 @@ type mentioned struct {
 	room, here bool
 }
 
-// parseMentions finds "@name" in a text, but not within code. Its work is linear in the text, and nothing for a text
-// without "@".
-func parseMentions(text string) mentioned {
-	var m mentioned
+// parseMentions finds "@name" in a text, but not within code; nil if there is none. Its work is linear in the text, and
+// nothing for a text without "@".
+func parseMentions(text string) *mentioned {
 	if strings.IndexByte(text, '@') < 0 {
-		return m
+		return nil
 	}
+	m := new(mentioned)
 	prose(text, func(part string) {
 		for {
 			at := strings.IndexByte(part, '@')
@@ -47,6 +47,9 @@ func parseMentions(text string) mentioned {
 			part = part[end:]
 		}
 	})
+	if len(m.names) == 0 && !m.room && !m.here {
+		return nil
+	}
 	return m
 }
 
@@ -72,8 +75,6 @@ func (m *mentioned) add(name string) {
 
 // bareName is a name without the punctuation behind it.
 func bareName(name string) string { return strings.TrimRight(name, "._-") }
-
-func (m *mentioned) none() bool { return len(m.names) == 0 && !m.room && !m.here }
 
 // rows is at most how many notices the mentions lead to.
 func (m *mentioned) rows() int {

@@ -14,10 +14,7 @@ func (s *Service) Submit(ctx context.Context, by string, m NewMessage, origin Or
 		done(Message{}, false, err)
 		return
 	}
-	st := &step{by: by, origin: origin, msg: msg, done: done}
-	if said := parseMentions(msg.Content); !said.none() {
-		st.said = &said
-	}
+	st := &step{by: by, origin: origin, msg: msg, said: parseMentions(msg.Content), done: done}
 	if len(m.Attachments) > 0 {
 		s.enqueueFiles(ctx, m, st)
 		return
@@ -89,7 +86,7 @@ func (s *Service) Edit(ctx context.Context, by, roomID, messageID, content strin
 		if m.size() > maxMessageSize {
 			return false, &Error{Code: TooLarge, Field: "content", Message: "With the reactions to it, the message would be too large."}
 		}
-		return true, r.readdress(ctx, &said)
+		return true, r.readdress(ctx, said)
 	})
 }
 
