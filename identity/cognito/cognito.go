@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -182,7 +181,7 @@ func (p *Pool) auth(ctx context.Context, flow types.AuthFlowType, username strin
 	}
 	who, err := p.Verify(aws.ToString(r.AccessToken))
 	if err != nil {
-		return identity.Tokens{}, fmt.Errorf("verify a token that the pool just made: %v", err) // not the one's fault who signs in
+		return identity.Tokens{}, errors.New("verify a token that the pool just made: " + err.Error()) // not the one's fault who signs in
 	}
 	return identity.Tokens{Access: *r.AccessToken, ExpiresIn: who.ExpiresAt.Sub(p.now()), Who: who, Credential: aws.ToString(r.RefreshToken)}, nil
 }

@@ -20,7 +20,7 @@ import (
 )
 
 // Password is one that every keeper takes.
-const Password = "kiesel-harfe-nebel"
+const Password = "kiesel-harfe-nebel" //nolint:gosec // of tests
 
 // Keeper is all that edges need of a keeper of accounts.
 type Keeper interface {
