@@ -184,6 +184,7 @@ func TestBadConfigurationExitsWith2(t *testing.T) {
 		"registration":       {[]string{"serve", "--registration", "maybe"}, "--registration"},
 		"public URL":         {[]string{"serve", "--public-url", "chat.example.org"}, "--public-url"},
 		"public path":        {[]string{"serve", "--public-url", "https://example.org/chat"}, "--public-url"},
+		"VAPID subject":      {[]string{"serve", "--vapid-subject", "mailto:root@localhost"}, "--vapid-subject"},
 		"log level":          {[]string{"serve", "--log-level", "loud"}, "--log-level"},
 		"proxies":            {[]string{"serve", "--trusted-proxies", "nearby"}, "--trusted-proxies"},
 		"drain":              {[]string{"serve", "--drain-for", "-1s"}, "--drain-for"},
