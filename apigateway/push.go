@@ -37,6 +37,9 @@ type Management interface {
 func NewManagement(cfg aws.Config, endpoint string) *apigatewaymanagementapi.Client {
 	return apigatewaymanagementapi.NewFromConfig(cfg, func(o *apigatewaymanagementapi.Options) {
 		o.BaseEndpoint = aws.String(endpoint)
+		o.HTTPClient = awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+			t.MaxIdleConns, t.MaxIdleConnsPerHost = parallel, parallel // no handshake for what is pushed at once again
+		})
 		o.Retryer = retry.NewStandard(func(r *retry.StandardOptions) {
 			r.MaxAttempts, r.MaxBackoff, r.RateLimiter = postTries, maxBackoff, ratelimit.None
 			r.Backoff = retry.NewExponentialJitterBackoff(maxBackoff)

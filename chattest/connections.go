@@ -242,13 +242,11 @@ func tell(e *connEnv) {
 		var all sync.WaitGroup
 		for range 5 {
 			all.Go(func() {
-				switch err := e.Tell(e.ctx, "r", chat.Told{Seq: 10 + version, Version: version, Queued: 5 * version}); {
-				case err == nil:
+				err := e.Tell(e.ctx, "r", chat.Told{Seq: 10 + version, Version: version, Queued: 5 * version})
+				if err == nil {
 					won.Add(1)
-				default:
-					if !errors.Is(err, chat.ErrMoved) {
-						e.Error(err)
-					}
+				} else if !errors.Is(err, chat.ErrMoved) {
+					e.Error(err)
 				}
 			})
 		}
