@@ -22,6 +22,7 @@ const routes: RouteRecordRaw[] = [
         path: 'rooms/:roomId', name: 'room', component: () => import('./pages/RoomPage.vue'),
         props: ({ params, query }) => ({ roomId: params.roomId, messageId: typeof query.message === 'string' ? query.message : undefined }),
       },
+      { path: 'notifications', name: 'notifications', component: () => import('./pages/NotificationsPage.vue') },
       { path: 'settings', name: 'settings', component: () => import('./pages/SettingsPage.vue') },
     ],
   },

@@ -338,7 +338,7 @@ export type ServerFrame = { requestId?: string } & (
   | { type: 'presence'; data: Presence }
   | { type: 'typing'; data: { roomId: string; userId: string } }
   | { type: 'read'; data: { roomId: string; userId: string; seq: number } }
-  | { type: 'notification'; data: { kind: string; message: Message } }
+  | { type: 'notification'; data: { kind: Notice['kind']; message: Message } }
   | { type: 'error'; data: WireError }
 )
 

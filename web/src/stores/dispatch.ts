@@ -3,6 +3,8 @@ import { ApiError } from '../api/errors'
 import type { LogFrame, ServerFrame, SyncedRoom } from '../protocol/types'
 import { useOutbox } from './outbox'
 import { usePeople } from './people'
+import { useNotices } from './notices'
+import { useReads } from './reads'
 import { useRooms } from './rooms'
 import { useTimelines } from './timelines'
 
@@ -38,7 +40,10 @@ export function useDispatch() {
       case 'typing':
         return people.startTyping(received.data.roomId, received.data.userId)
       case 'read':
+        useReads().note(received.data.roomId, received.data.userId, received.data.seq)
         return useRooms().noteRead(received.data.roomId, received.data.userId, received.data.seq)
+      case 'notification':
+        return useNotices().note(received.data)
     }
   }
 

@@ -1,9 +1,11 @@
 import { watch } from 'vue'
 import { useConnection } from './connection'
 import { useDrafts } from './drafts'
+import { useNotices } from './notices'
 import { useOutbox } from './outbox'
 import { usePeople } from './people'
 import { usePush } from './push'
+import { useReads } from './reads'
 import { useRooms } from './rooms'
 import { useSession } from './session'
 import { useTimelines } from './timelines'
@@ -14,7 +16,7 @@ import { useTimelines } from './timelines'
  */
 export function useLifecycle(): void {
   const session = useSession()
-  const stores = [usePeople(), useRooms(), useTimelines(), useDrafts(), useOutbox()] as const
+  const stores = [usePeople(), useRooms(), useTimelines(), useDrafts(), useOutbox(), useReads(), useNotices()] as const
   const [people, rooms, timelines, drafts, outbox] = stores
   const connection = useConnection()
   const push = usePush()

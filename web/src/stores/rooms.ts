@@ -1,9 +1,9 @@
 import { defineStore } from 'pinia'
 import { computed, ref, shallowReactive } from 'vue'
 import { ApiError } from '../api/errors'
-import { version } from '../timeline/merge'
+import { meansMe, version } from '../timeline/merge'
 import { logNumber } from '../timeline/log'
-import type { Invite, LogFrame, Member, Membership, Message, MyRoom, Role, Room, RoomEvent, User } from '../protocol/types'
+import type { Invite, LogFrame, Member, Membership, Message, MyRoom, NotifyLevel, Role, Room, RoomEvent, User } from '../protocol/types'
 import { useServices } from '../services'
 import { useConnection } from './connection'
 import { usePeople } from './people'
@@ -35,12 +35,12 @@ export const useRooms = defineStore('rooms', () => {
   const directs = computed(() => ordered([...byId.values()].filter((r) => r.kind === 'direct')))
   /** Unread messages (muted rooms left out) and mentions of all rooms: for the title and badges. */
   const totals = computed(() => [...byId.values()].reduce((sum, room) => ({
-    unread: sum.unread + (settings.muted(room.roomId) ? 0 : room.unread),
-    mentions: sum.mentions + room.mentions,
+    unread: sum.unread + (muted(room) ? 0 : room.unread),
+    mentions: sum.mentions + (muted(room) ? 0 : room.mentions),
   }), { unread: 0, mentions: 0 }))
 
   function ordered(rooms: MyRoom[]): MyRoom[] {
-    const need = (r: MyRoom) => (r.mentions > 0 ? 2 : r.unread > 0 && !settings.muted(r.roomId) ? 1 : 0)
+    const need = (r: MyRoom) => (muted(r) || r.unread === 0 ? 0 : r.mentions > 0 ? 2 : 1)
     const recent = (r: MyRoom) => r.lastMessage?.createdAt ?? r.createdAt
     const byName = (a: MyRoom, b: MyRoom) => names.compare(title(a), title(b))
     return rooms.sort((a, b) => need(b) - need(a)
@@ -48,6 +48,24 @@ export const useRooms = defineStore('rooms', () => {
   }
 
   const get = (roomId: string): MyRoom | undefined => byId.get(roomId)
+
+  /** True where one is told of nothing. */
+  const muted = (room: MyRoom): boolean => room.notify === 'nothing'
+
+  /** Chooses what of a room one is told of; shown at once, and as before if the server refuses. */
+  async function setNotify(roomId: string, level: NotifyLevel): Promise<void> {
+    const before = byId.get(roomId)
+    if (!before) return
+    set({ ...before, notify: level })
+    try {
+      await routes.setNotify(roomId, level)
+      save()
+    } catch (error) {
+      const held = byId.get(roomId)
+      if (held?.notify === level) set({ ...held, notify: before.notify ?? 'default' })
+      throw error
+    }
+  }
 
   /** The others of a direct room. */
   function others(room: MyRoom): User[] {
@@ -146,7 +164,7 @@ export const useRooms = defineStore('rooms', () => {
   function count(room: MyRoom, message: Message): void {
     if (message.userId === session.userId || message.deletedAt || message.seq <= room.membership.readSeq) return
     room.unread++
-    if (message.mentions?.includes(session.userId)) room.mentions++
+    if (meansMe(message, session.userId)) room.mentions++
   }
 
   function noteRoom({ seq, change, room, membership }: RoomEvent): void {
@@ -259,7 +277,7 @@ export const useRooms = defineStore('rooms', () => {
   }
 
   return {
-    byId, loaded, channels, directs, totals, get, title, others, refresh, browse, preview, create, update, remove, join, leave, openDirect,
+    byId, loaded, channels, directs, totals, get, title, others, muted, setNotify, refresh, browse, preview, create, update, remove, join, leave, openDirect,
     members, setMember, removeMember, createInvite, listInvites, revokeInvite, acceptInvite, markRead,
     adopt, discover, drop, enter, noteFrame, noteRead, flushRead: marks.flush, flush, hydrate, reset,
   }

@@ -102,6 +102,8 @@ export const useSession = defineStore('session', () => {
   const listSessions = async () => (await routes.sessions()).sessions
   const endSession = routes.endSession
   const previewInvite = routes.previewInvite
+  const notificationRules = routes.notificationRules
+  const setNotificationRules = routes.setNotificationRules
 
   /** Ends every session, this one included. */
   async function endAllSessions(): Promise<void> {
@@ -158,7 +160,7 @@ export const useSession = defineStore('session', () => {
   return {
     status, user, server, storage, signedIn, leaving, userId,
     onEnter, restore, loadServer, register, login, logout, updateProfile, setAvatar, removeAvatar, changePassword,
-    listSessions, endSession, endAllSessions, previewInvite,
+    listSessions, endSession, endAllSessions, previewInvite, notificationRules, setNotificationRules,
   }
 })
 

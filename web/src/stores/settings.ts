@@ -13,27 +13,19 @@ export interface Settings {
   roomOrder: RoomOrder
   /** True: Enter sends and Shift-Enter breaks the line; false: the other way round (Ctrl-Enter sends). */
   enterSends: boolean
-  mutedRooms: string[]
   /** How often one reacted with which emoji, for the few that are at hand. */
   reactedWith: Record<string, number>
 }
 
 const key = 'parley.settings'
-const defaults: Settings = { theme: 'system', locale: null, roomOrder: 'recency', enterSends: true, mutedRooms: [], reactedWith: {} }
+const defaults: Settings = { theme: 'system', locale: null, roomOrder: 'recency', enterSends: true, reactedWith: {} }
 
 /** What this person prefers in this browser; assign to change. */
 export const useSettings = defineStore('settings', () => {
   const settings = reactive<Settings>({ ...defaults, ...load() })
   watch(settings, (value) => localStorage.setItem(key, JSON.stringify(value)))
 
-  function muted(roomId: string): boolean {
-    return settings.mutedRooms.includes(roomId)
-  }
-  function setMuted(roomId: string, on: boolean): void {
-    settings.mutedRooms = settings.mutedRooms.filter((id) => id !== roomId).concat(on ? [roomId] : [])
-  }
-
-  return { ...toRefs(settings), muted, setMuted }
+  return toRefs(settings)
 })
 
 function load(): Partial<Settings> {

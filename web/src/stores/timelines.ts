@@ -2,7 +2,7 @@ import { defineStore } from 'pinia'
 import { computed, type ComputedRef, effectScope, type EffectScope, shallowReactive } from 'vue'
 import { ApiError } from '../api/errors'
 import { frameRoom } from '../timeline/log'
-import { addAfter, addBefore, applyFrame, emptyTimeline, fromPage } from '../timeline/merge'
+import { addAfter, addBefore, applyFrame, emptyTimeline, fromPage, meansMe } from '../timeline/merge'
 import { buildRows, rowKey } from '../timeline/rows'
 import type { LogFrame, Message, MessagePage, PageBounds } from '../protocol/types'
 import type { Row, Timeline } from '../timeline/types'
@@ -305,7 +305,7 @@ export const useTimelines = defineStore('timelines', () => {
     const room = held.get(roomId)
     if (!room?.filled || !covers(room.timeline, seq) || room.timeline.hasMoreAfter) return null
     const unread = room.timeline.messages.filter((m) => m.seq > seq && m.userId !== session.userId && !m.deletedAt)
-    return { unread: unread.length, mentions: unread.filter((m) => m.mentions?.includes(session.userId)).length }
+    return { unread: unread.length, mentions: unread.filter((m) => meansMe(m, session.userId)).length }
   }
 
   function store(roomId: string): void {

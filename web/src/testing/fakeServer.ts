@@ -1,5 +1,5 @@
 import type {
-  Actions, LogFrame, Message, MessagePage, MyRoom, Problem, Room, ServerFrame, SyncedRoom, User,
+  Actions, LogFrame, Message, MessagePage, MyRoom, Notice, NotifyLevel, Problem, Room, ServerFrame, SyncedRoom, User,
 } from '../protocol/types'
 import { logNumber } from '../timeline/log'
 import type { FakeSocket } from './fakeSocket'
@@ -9,6 +9,7 @@ interface FakeRoom {
   members: Map<string, { readSeq: number; joinedAt: number }>
   messages: Message[]
   log: LogFrame[]
+  levels: Record<string, NotifyLevel>
 }
 
 /** An answer that refuses: its status is by its code. */
@@ -64,7 +65,7 @@ export class FakeServer {
 
   addRoom(roomId: string, members: string[], more: Partial<Room> = {}): FakeRoom {
     const room: Room = { roomId, kind: 'public', name: roomId, topic: '', createdBy: members[0]!, createdAt: 1, headSeq: 0, ...more }
-    const made: FakeRoom = { room, members: new Map(members.map((m) => [m, { readSeq: 0, joinedAt: 1 }])), messages: [], log: [] }
+    const made: FakeRoom = { room, members: new Map(members.map((m) => [m, { readSeq: 0, joinedAt: 1 }])), messages: [], log: [], levels: {} }
     this.rooms.set(roomId, made)
     this.append(made, (seq) => ({ type: 'room', data: { seq, change: 'created', room: { ...room } } }))
     return made
@@ -183,6 +184,7 @@ export class FakeServer {
     }
     if (request === 'GET /presence') return { clients: [] }
     if (request === 'GET /rooms') return { rooms: [...this.rooms.values()].filter((r) => r.members.has(userId)).map((r) => this.mine(r, userId)) }
+    if (request === 'GET /notifications') return { notifications: this.notices(userId) }
     const person = /^GET \/users\/([^/]+)$/.exec(request)
     if (person) return this.users.get(person[1]!) ?? fail('not_found')
     const [, method, roomId, rest = ''] = /^(\w+) \/rooms\/([^/]+)(.*)$/.exec(request) ?? []
@@ -208,9 +210,18 @@ export class FakeServer {
       case 'GET /messages': return page(made.messages, query)
       case 'POST /messages': return this.post(roomId, userId, body.content as string, body.clientMessageId as string)
       case 'PUT /read': return void (made.members.get(userId)!.readSeq = body.seq as number)
+      case 'PUT /notifications': return void (made.levels[userId] = body.level as NotifyLevel)
       case 'POST /leave': return void made.members.delete(userId)
     }
     return fail('not_found')
+  }
+
+  /** What means a person, newest first. */
+  private notices(userId: string): Notice[] {
+    return [...this.rooms.values()].flatMap(({ room, members, messages }) => messages
+      .filter((message) => message.userId !== userId && message.mentions.includes(userId))
+      .map((message) => ({ kind: 'mention' as const, message, room, read: message.seq <= (members.get(userId)?.readSeq ?? 0) })))
+      .sort((a, b) => b.message.createdAt - a.message.createdAt)
   }
 
   private login(userId: string | null): unknown {
@@ -224,7 +235,7 @@ export class FakeServer {
     const unread = made.messages.filter((m) => m.seq > readSeq && m.userId !== userId)
     return {
       ...made.room, membership: { roomId: made.room.roomId, userId, role: 'member', joinedAt, readSeq },
-      unread: unread.length, mentions: unread.filter((m) => m.mentions.includes(userId)).length, lastMessage: made.messages.at(-1),
+      notify: made.levels[userId] ?? 'default', unread: unread.length, mentions: unread.filter((m) => m.mentions.includes(userId)).length, lastMessage: made.messages.at(-1),
       ...(made.room.kind === 'direct' && { members: [...made.members.keys()].map((m) => this.users.get(m)!) }),
     }
   }

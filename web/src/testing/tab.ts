@@ -6,6 +6,7 @@ import { makeServices, provideServices } from '../services'
 import { useConnection } from '../stores/connection'
 import { useDrafts } from '../stores/drafts'
 import { useLifecycle } from '../stores/lifecycle'
+import { useNotices } from '../stores/notices'
 import { useOutbox } from '../stores/outbox'
 import { usePeople } from '../stores/people'
 import { useReactions } from '../stores/reactions'
@@ -32,7 +33,7 @@ export function openTab(server: FakeServer, withLock: WithLock = makeLocks(undef
   app.runWithContext(useLifecycle)
   const stores = {
     session: useSession(pinia), connection: useConnection(pinia), rooms: useRooms(pinia), timelines: useTimelines(pinia),
-    outbox: useOutbox(pinia), drafts: useDrafts(pinia), people: usePeople(pinia), settings: useSettings(pinia), reactions: useReactions(pinia),
+    outbox: useOutbox(pinia), drafts: useDrafts(pinia), people: usePeople(pinia), settings: useSettings(pinia), reactions: useReactions(pinia), notices: useNotices(pinia),
   }
   return {
     ...stores,

@@ -16,6 +16,12 @@ export function version(message: Message): number {
   return message.updatedSeq ?? message.seq
 }
 
+/** True if somebody else's message is meant for a person, by name or with everybody. */
+export function meansMe(message: Message, userId: string): boolean {
+  if (message.userId === userId || !message.mentions) return false
+  return message.mentions.some((meant) => meant === userId || meant === '@room' || meant === '@here')
+}
+
 /** The union of two lists ordered by seq; of one message held twice the newer contents stay, `incoming` where equal. */
 export function mergeMessages(held: readonly Message[], incoming: readonly Message[]): readonly Message[] {
   if (incoming.length === 0) return held

@@ -10,7 +10,7 @@ const people = [
 function compose(props: Record<string, unknown> = {}) {
   const composer = mountIn(MessageComposer, {
     props: {
-      roomTitle: 'garden', maxBytes: 200, enterSends: true, people, replyTo: null, editing: false, modelValue: '',
+      roomTitle: 'garden', maxBytes: 200, enterSends: true, people, everybody: false, replyTo: null, editing: false, modelValue: '',
       'onUpdate:modelValue': (modelValue: string) => composer.setProps({ modelValue }),
       ...props,
     },
@@ -78,6 +78,21 @@ describe('MessageComposer', () => {
     expect(box.element.value).toBe('hi @ben ')
     expect(composer.emitted('send')).toBeUndefined()
     expect(composer.find('[role=listbox]').exists()).toBe(false)
+  })
+
+  it('offers everybody only where one may address all', async () => {
+    const alone = compose()
+    await alone.write('@ro')
+    expect(alone.composer.findAll('[role=option]')).toHaveLength(0)
+    const { composer, box, write } = compose({ everybody: true })
+    await write('@')
+    expect(composer.findAll('[role=option]').map((option) => option.text())).toEqual([
+      expect.stringContaining('@bea'), expect.stringContaining('@ben'), expect.stringContaining('@room'), expect.stringContaining('@here'),
+    ])
+    await write('@he')
+    await composer.get('[role=option]').trigger('click')
+    await nextTick()
+    expect(box.element.value).toBe('@here ')
   })
 
   it('closes the suggestions on Escape and keeps the text', async () => {

@@ -19,6 +19,7 @@ const context: Context = {
   quick: ['👍', '🎉', '👀', '🙏'],
   notice: () => '',
   mention: () => 'none',
+  meansMe: () => false,
 }
 function show(row: Partial<MessageRow> = {}, more: Partial<Context> = {}) {
   const full: MessageRow = { kind: 'message', key: 'k', message, state: 'sent', first: true, ...row }
@@ -90,6 +91,12 @@ describe('MessageItem', () => {
     await item.trigger('focusin')
     await item.get('[aria-label="React with 🎉"]').trigger('click')
     expect(item.emitted('react')).toEqual([['🎉']])
+  })
+
+  it('says in words that it mentions the reader, unless it is deleted', () => {
+    expect(show({}, { meansMe: () => true }).text()).toContain('mentions you')
+    expect(show({}).text()).not.toContain('mentions you')
+    expect(show({ message: { ...message, content: '', deletedAt: 1 } }, { meansMe: () => true }).text()).not.toContain('mentions you')
   })
 
   it('leads to what it answers, or says that this is gone', async () => {

@@ -42,6 +42,8 @@ export interface Context {
   /** The emoji at hand to react with. */
   quick: readonly string[]
   notice: (event: RoomEvent) => string
-  /** How to mark `@username`. */
-  mention: (username: string) => 'none' | 'other' | 'me'
+  /** How to mark `@username` in a message. */
+  mention: (username: string, message: Message) => 'none' | 'other' | 'me'
+  /** True if the message is meant for the reader. */
+  meansMe: (message: Message) => boolean
 }

@@ -5,8 +5,8 @@ import type { Suggestion } from '@/components/conversation/CompletionList.vue'
 import type { EmojiData } from '@/components/conversation/emoji'
 
 /** Suggestions for the word before the caret. `wantPeople` is called when the first `@` asks for the members. */
-export function useCompletion(people: () => readonly Candidate[], wantPeople: () => void) {
-  const { locale } = useI18n()
+export function useCompletion(people: () => readonly Candidate[], everybody: () => boolean, wantPeople: () => void) {
+  const { t, locale } = useI18n()
   const trigger = shallowRef<Trigger | null>(null)
   const emoji = shallowRef<Suggestion[]>([])
   const active = ref(0)
@@ -24,7 +24,7 @@ export function useCompletion(people: () => readonly Candidate[], wantPeople: ()
     if (trigger.value?.query !== query) return
     emoji.value = found
       .slice(0, 7)
-      .map((each) => ({ key: each.unicode, insert: each.unicode, label: `:${each.shortcode}:`, detail: '' }))
+      .map((each) => ({ key: each.unicode, insert: each.unicode, sign: each.unicode, label: `:${each.shortcode}:`, detail: '' }))
   }
 
   /** Looks at the text again; call after each change and caret move. */
@@ -44,13 +44,14 @@ export function useCompletion(people: () => readonly Candidate[], wantPeople: ()
   const suggestions = computed<Suggestion[]>(() => {
     if (!trigger.value) return []
     if (trigger.value.kind === 'emoji') return emoji.value
-    return matchPeople(people(), trigger.value.query).map((person) => ({
-      key: person.userId,
-      insert: `@${person.username}`,
-      label: person.displayName,
-      detail: `@${person.username}`,
-      person,
-    }))
+    const { query } = trigger.value
+    const all = everybody() ? ['room', 'here'].filter((word) => word.startsWith(query.toLowerCase())) : []
+    return [
+      ...matchPeople(people(), query).map((person) => ({
+        key: person.userId, insert: `@${person.username}`, label: person.displayName, detail: `@${person.username}`, person,
+      })),
+      ...all.map((word) => ({ key: `@${word}`, insert: `@${word}`, sign: '@', label: t(`mentions.${word}`), detail: `@${word}` })),
+    ]
   })
 
   function move(step: number): void {

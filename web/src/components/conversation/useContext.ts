@@ -4,6 +4,7 @@ import { plainText } from '@/components/conversation/plainText'
 import type { Context, Quote, ShownReaction } from '@/components/conversation/types'
 import type { Message, MyRoom, RoomEvent } from '@/protocol/types'
 import { useDates } from '@/components/ui/useDates'
+import { meansMe } from '@/timeline/merge'
 import { usePeople } from '@/stores/people'
 import { useReactions } from '@/stores/reactions'
 import { useSession } from '@/stores/session'
@@ -58,11 +59,18 @@ export function useContext(room: () => MyRoom | undefined) {
     return t(`system.${event.change}`, { name, role, room: event.room.name })
   }
 
-  const usernames = computed(() => new Set([...people.users.values()].map((user) => user.username)))
-  function mention(username: string) {
-    if (username === session.user?.username) return 'me'
-    return usernames.value.has(username) ? 'other' : 'none'
+  /* Whom a message means is the server's to say; of one not yet sent it is a guess. */
+  const idOf = computed(() => new Map([...people.users.values()].map((user) => [user.username, user.userId])))
+  function mention(username: string, { mentions, messageId, userId }: Message) {
+    if (username === 'room' || username === 'here') {
+      if (!mentions.includes(`@${username}`)) return 'none'
+      return userId === session.userId ? 'other' : 'me'
+    }
+    const meant = username === session.user?.username ? session.userId : idOf.value.get(username)
+    if (!meant || (messageId && !mentions.includes(meant))) return 'none'
+    return meant === session.userId ? 'me' : 'other'
   }
+  const meant = (message: Message) => meansMe(message, session.userId)
 
-  return computed<Context>(() => ({ ownId: session.userId, author, quote, allowed, nameOf, reactions, quick: reacted.frequent, notice, mention }))
+  return computed<Context>(() => ({ ownId: session.userId, author, quote, allowed, nameOf, reactions, quick: reacted.frequent, notice, mention, meansMe: meant }))
 }

@@ -3,6 +3,9 @@ import type { Candidate } from '@/components/conversation/completion'
 import type { Member, Role } from '@/protocol/types'
 import { useRooms } from '@/stores/rooms'
 
+/** Rooms up to this many members are small: everybody may address all, and who has read is told. */
+export const smallRoom = 20
+
 /** The members of a room, page by page, loaded when first wanted and again when the room's log says they changed. */
 export function useMembers(roomId: string, changes: () => unknown) {
   const rooms = useRooms()
@@ -46,5 +49,5 @@ export function useMembers(roomId: string, changes: () => unknown) {
 
   const candidates = computed<Candidate[]>(() => list.value.length ? list.value : (rooms.get(roomId)?.members ?? []))
 
-  return { list, loading, hasMore: computed(() => cursor.value !== undefined), want, reload: () => load(), more: () => load(cursor.value), setRole, candidates }
+  return { list, loading, hasMore: computed(() => cursor.value !== undefined), want, reload: () => load(), more: () => load(cursor.value), complete: computed(() => list.value.length > 0 && cursor.value === undefined), setRole, candidates }
 }

@@ -7,7 +7,6 @@ import { useDrafts } from '@/stores/drafts'
 import { usePeople } from '@/stores/people'
 import { useRooms } from '@/stores/rooms'
 import { useSession } from '@/stores/session'
-import { useSettings } from '@/stores/settings'
 
 /** The rooms of the stores in the shape the list draws. */
 export function useRoomItems() {
@@ -15,7 +14,6 @@ export function useRoomItems() {
   const rooms = useRooms()
   const people = usePeople()
   const drafts = useDrafts()
-  const settings = useSettings()
   const session = useSession()
 
   function preview(room: MyRoom): string {
@@ -38,7 +36,7 @@ export function useRoomItems() {
       online: others.length === 1 && people.online(others[0]!.userId),
       unread: room.unread,
       mentions: room.mentions,
-      muted: settings.muted(room.roomId),
+      muted: rooms.muted(room),
       draft: drafts.byRoom.get(room.roomId)?.text.trim() ?? '',
       preview: preview(room),
       at: room.lastMessage?.createdAt,
