@@ -2,6 +2,7 @@ import { type App, inject, type InjectionKey } from 'vue'
 import type { ChannelHandlers } from './api/channel'
 import { Http } from './api/http'
 import { makeLocks, type WithLock } from './api/locks'
+import { putBytes, type PutBytes } from './api/put'
 import { Routes } from './api/routes'
 import { Socket } from './api/socket'
 import { Storage } from './storage/storage'
@@ -12,6 +13,7 @@ export interface Services {
   routes: Routes
   withLock: WithLock
   openSocket: (url: string, handlers: ChannelHandlers) => Promise<Socket>
+  putBytes: PutBytes
   openStorage: (userId: string) => Promise<Storage>
   eraseStorage: (userId: string) => Promise<void>
   /** The browser's service workers, where there are any (none over plain http on another host). */
@@ -34,6 +36,7 @@ export function makeServices(replaced: Partial<Services> & { fetch?: typeof fetc
     routes: new Routes(http),
     withLock,
     openSocket: (url, handlers) => Socket.open(socketUrl(url), handlers),
+    putBytes,
     openStorage: (userId) => Storage.open(userId),
     eraseStorage: (userId) => Storage.erase(userId),
     worker: import.meta.env.PROD ? navigator.serviceWorker : undefined,

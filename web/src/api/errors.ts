@@ -1,14 +1,17 @@
 import type { ErrorCode, Problem, WireError } from '../protocol/types'
 
-/** A refusal by the server, or (`code` = `network`) no answer from it. Show a sentence by `code` and `field`. */
+/** What the server refuses with; `network`: no answer from it; `gone`: what was to be sent is not here any more. */
+export type Reason = ErrorCode | 'network' | 'gone'
+
+/** A refusal by the server, or a failure to ask it. Show a sentence by `code` and `field`. */
 export class ApiError extends Error {
-  readonly code: ErrorCode | 'network'
+  readonly code: Reason
   /** The field of the request that was refused, if the server named one. */
   readonly field?: string
   readonly requestId?: string
   readonly retryAfterMs?: number
 
-  constructor(code: ErrorCode | 'network', message: string, more: { field?: string; requestId?: string; retryAfterMs?: number } = {}) {
+  constructor(code: Reason, message: string, more: { field?: string; requestId?: string; retryAfterMs?: number } = {}) {
     super(message)
     this.name = 'ApiError'
     this.code = code

@@ -21,15 +21,23 @@ export interface StoredDraft {
   replyTo?: string
 }
 
+/** The bytes of a file that waits to be sent. */
+interface StoredBytes {
+  id: string
+  bytes: ArrayBuffer
+  type: string
+}
+
 interface Schema extends DBSchema {
   rooms: { key: string; value: MyRoom }
   timelines: { key: string; value: CachedTimeline & { savedAt: number }; indexes: { savedAt: number } }
   users: { key: string; value: User }
   outbox: { key: string; value: OutboxEntry }
   drafts: { key: string; value: StoredDraft }
+  bytes: { key: string; value: StoredBytes }
 }
 
-const version = 2
+const version = 3
 
 /**
  * What this browser keeps for one person, in IndexedDB: a cache (rooms, timelines, users), and what exists nowhere else
@@ -46,7 +54,8 @@ export class Storage {
     const db = await openDB<Schema>(databaseName(userId), version, {
       upgrade(db, from) {
         if (from === 1) db.deleteObjectStore('timelines')
-        db.createObjectStore('timelines', { keyPath: 'roomId' }).createIndex('savedAt', 'savedAt')
+        if (from < 2) db.createObjectStore('timelines', { keyPath: 'roomId' }).createIndex('savedAt', 'savedAt')
+        db.createObjectStore('bytes', { keyPath: 'id' })
         if (from > 0) return
         db.createObjectStore('rooms', { keyPath: 'roomId' })
         db.createObjectStore('users', { keyPath: 'userId' })
@@ -139,6 +148,34 @@ export class Storage {
 
   async dequeue(clientMessageId: string): Promise<void> {
     await this.db.delete('outbox', clientMessageId)
+  }
+
+  /** Keeps the bytes of a file, unless all such files together would be larger than `most`. */
+  async saveBytes(id: string, blob: Blob, most: number): Promise<void> {
+    if (blob.size > most) return
+    const bytes = await blob.arrayBuffer()
+    const tx = this.db.transaction('bytes', 'readwrite')
+    const held = (await tx.store.getAll()).filter((each) => each.id !== id).reduce((sum, each) => sum + each.bytes.byteLength, 0)
+    if (held + blob.size <= most) await tx.store.put({ id, bytes, type: blob.type })
+    await tx.done
+  }
+
+  async bytes(id: string): Promise<Blob | undefined> {
+    const held = await this.db.get('bytes', id)
+    return held && new Blob([held.bytes], { type: held.type })
+  }
+
+  async dropBytes(id: string): Promise<void> {
+    await this.db.delete('bytes', id)
+  }
+
+  /** Drops the bytes of files whose message is not in the outbox any more. */
+  async dropOrphans(): Promise<void> {
+    const tx = this.db.transaction(['outbox', 'bytes'], 'readwrite')
+    const wanted = new Set((await tx.objectStore('outbox').getAll()).flatMap((e) => e.files ?? []).map((file) => file.id))
+    const bytes = tx.objectStore('bytes')
+    for (const id of await bytes.getAllKeys()) if (!wanted.has(id)) void bytes.delete(id)
+    await tx.done
   }
 
   drafts(): Promise<StoredDraft[]> {

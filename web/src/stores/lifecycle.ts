@@ -1,6 +1,7 @@
 import { watch } from 'vue'
 import { useConnection } from './connection'
 import { useDrafts } from './drafts'
+import { useFileLinks } from './fileLinks'
 import { useNotices } from './notices'
 import { useOutbox } from './outbox'
 import { usePeople } from './people'
@@ -9,6 +10,7 @@ import { useReads } from './reads'
 import { useRooms } from './rooms'
 import { useSession } from './session'
 import { useTimelines } from './timelines'
+import { useUploads } from './uploads'
 
 /**
  * Ties the stores to the session: signing in fills them from storage and connects, signing out writes what is unwritten,
@@ -16,7 +18,7 @@ import { useTimelines } from './timelines'
  */
 export function useLifecycle(): void {
   const session = useSession()
-  const stores = [usePeople(), useRooms(), useTimelines(), useDrafts(), useOutbox(), useReads(), useNotices()] as const
+  const stores = [usePeople(), useRooms(), useTimelines(), useDrafts(), useOutbox(), useReads(), useNotices(), useUploads(), useFileLinks()] as const
   const [people, rooms, timelines, drafts, outbox] = stores
   const connection = useConnection()
   const push = usePush()

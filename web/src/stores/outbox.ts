@@ -2,13 +2,15 @@ import { defineStore } from 'pinia'
 import { computed, shallowRef } from 'vue'
 import { backoff } from '../api/backoff'
 import { ApiError } from '../api/errors'
+import { newId } from '../api/ids'
 import type { Message, SendInput } from '../protocol/types'
 import { useServices } from '../services'
-import type { OutboxEntry } from '../timeline/types'
+import type { OutboxEntry, OutboxFile } from '../timeline/types'
 import { useConnection } from './connection'
 import { usePeople } from './people'
 import { useSession } from './session'
 import { useTimelines } from './timelines'
+import { useUploads } from './uploads'
 
 /**
  * What waits to be sent, in this browser, by the person signed in. Survives a reload: IndexedDB holds the queue and all
@@ -33,13 +35,13 @@ export const useOutbox = defineStore('outbox', () => {
   /** Nothing is sent before this moment: the server asked to wait. */
   let notBefore = 0
 
-  /** Puts a message in the queue; it appears in the room at once. */
-  async function send(roomId: string, content: string, replyTo?: string): Promise<void> {
+  /** Puts a message in the queue; it appears in the room at once. Its files may still be on their way. */
+  async function send(roomId: string, content: string, replyTo?: string, files: OutboxFile[] = []): Promise<void> {
     const { userId, user } = session
     const order = (entries.value.at(-1)?.order ?? 0) + 1
     const entry: OutboxEntry = {
       clientMessageId: newId(), roomId, userId, username: user?.username ?? '', content: content.trim(),
-      ...(replyTo && { replyTo }), createdAt: now(), order,
+      ...(replyTo && { replyTo }), ...(files.length > 0 && { files }), createdAt: now(), order,
     }
     entries.value = [...entries.value, entry]
     usePeople().doneTyping(roomId)
@@ -53,6 +55,7 @@ export const useOutbox = defineStore('outbox', () => {
     if (stored) entries.value = entries.value.map((e) => (e.clientMessageId === stored.clientMessageId ? stored : e))
     announce()
     void flushRoom(roomId)
+    await useUploads().keep(files)
   }
 
   /** Tries a failed one again, in its old place among those that wait. */
@@ -62,8 +65,15 @@ export const useOutbox = defineStore('outbox', () => {
     if (entry) void flushRoom(entry.roomId)
   }
 
-  /** Deletes one that was not sent. */
+  /** Deletes one that was not sent, with its files. */
   async function discard(clientMessageId: string): Promise<void> {
+    for (const { id } of entries.value.find((e) => e.clientMessageId === clientMessageId)?.files ?? []) useUploads().cancel(id)
+    await settle(clientMessageId)
+  }
+
+  /** The server has it: it waits no longer. */
+  async function settle(clientMessageId: string): Promise<void> {
+    for (const { id } of entries.value.find((e) => e.clientMessageId === clientMessageId)?.files ?? []) useUploads().forget(id)
     entries.value = entries.value.filter((e) => e.clientMessageId !== clientMessageId)
     await session.storage?.dequeue(clientMessageId).catch(() => {})
     announce()
@@ -72,7 +82,7 @@ export const useOutbox = defineStore('outbox', () => {
   /** One's own message has come back by another way than its acknowledgement (another tab, or `sync`). */
   function seen(message: Message): void {
     if (message.userId !== session.userId) return
-    if (entries.value.some((e) => e.clientMessageId === message.clientMessageId)) void discard(message.clientMessageId)
+    if (entries.value.some((e) => e.clientMessageId === message.clientMessageId)) void settle(message.clientMessageId)
   }
 
   /** Sends what waits, room by room. */
@@ -96,13 +106,14 @@ export const useOutbox = defineStore('outbox', () => {
     const { clientMessageId } = entry
     mark(clientMessageId, true)
     try {
-      const message = await transmit(entry)
+      const message = await transmit(entry, await filesOf(entry))
       failures = 0
       useTimelines().takeOwn(message)
-      await discard(clientMessageId)
+      await settle(clientMessageId)
       return true
     } catch (error) {
       if (!(error instanceof ApiError)) throw error
+      if (!entries.value.some((e) => e.clientMessageId === clientMessageId)) return true
       if (error.temporary || error.code === 'unauthenticated') {
         postpone(error)
         return false
@@ -114,9 +125,22 @@ export const useOutbox = defineStore('outbox', () => {
     }
   }
 
-  async function transmit(entry: OutboxEntry): Promise<Message> {
+  /** The files of an entry as the server knows them; waits until each is there, and remembers it. */
+  async function filesOf({ clientMessageId, roomId, files = [] }: OutboxEntry): Promise<string[]> {
+    const fileIds: string[] = []
+    for (const file of files) {
+      const fileId = file.fileId ?? await useUploads().finish(roomId, file)
+      if (!entries.value.some((e) => e.clientMessageId === clientMessageId)) throw new ApiError('gone', 'The message was deleted meanwhile.')
+      if (!file.fileId) await change(clientMessageId, (e) => ({ ...e, files: e.files?.map((f) => (f.id === file.id ? { ...f, fileId } : f)) }))
+      fileIds.push(fileId)
+    }
+    return fileIds
+  }
+
+  async function transmit(entry: OutboxEntry, fileIds: string[]): Promise<Message> {
     const { roomId, content, clientMessageId, replyTo } = entry
-    const input: SendInput = { roomId, content, clientMessageId, ...(replyTo && { replyTo }) }
+    const attachments = fileIds.map((fileId) => ({ fileId }))
+    const input: SendInput = { roomId, content, clientMessageId, ...(replyTo && { replyTo }), ...(attachments.length > 0 && { attachments }) }
     const connection = useConnection()
     return connection.connected() ? (await connection.request('sendMessage', input)).message : routes.send(input)
   }
@@ -156,6 +180,7 @@ export const useOutbox = defineStore('outbox', () => {
     tabs = new BroadcastChannel(`parley-outbox:${session.userId}`)
     tabs.onmessage = () => void reload()
     await reload()
+    await session.storage?.dropOrphans()
   }
 
   async function reload(): Promise<void> {
@@ -179,8 +204,3 @@ export const useOutbox = defineStore('outbox', () => {
 
   return { entries, sending, waiting, send, retry, discard, seen, flush, hydrate, reset }
 })
-
-/** 128 random bits; also where crypto.randomUUID is not to be had (plain http on another host). */
-function newId(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, '0')).join('')
-}

@@ -1,6 +1,8 @@
 import type {
-  Actions, LogFrame, Message, MessagePage, MyRoom, Notice, NotifyLevel, Problem, Room, ServerFrame, SyncedRoom, User,
+  Actions, Attachment, LogFrame, Message, MessagePage, MyRoom, Notice, NotifyLevel, Problem, Room, ServerFrame, SyncedRoom, Upload, User,
 } from '../protocol/types'
+import { ApiError } from '../api/errors'
+import type { PutBytes } from '../api/put'
 import { logNumber } from '../timeline/log'
 import type { FakeSocket } from './fakeSocket'
 
@@ -55,6 +57,8 @@ export class FakeServer {
   /** Numbers not delivered live, so that clients must find the gap. */
   readonly swallowed = new Set<number>()
   now = Date.UTC(2026, 5, 1, 12)
+  /** What was uploaded: names and texts; those with a message have its room. */
+  readonly files = new Map<string, { filename: string; text: string; roomId: string; taken: boolean }>()
   private tickets = 0
 
   addUser(userId: string): User {
@@ -86,7 +90,7 @@ export class FakeServer {
   }
 
   /** Writes a message as if by another connection; a repeat of a clientMessageId gets the first result. */
-  post(roomId: string, userId: string, content: string, clientMessageId = `${userId}-${Math.random()}`, from?: FakeSocket, replyTo?: string): Message {
+  post(roomId: string, userId: string, content: string, clientMessageId = `${userId}-${Math.random()}`, from?: FakeSocket, replyTo?: string, attachments: { fileId: string }[] = []): Message {
     const made = this.rooms.get(roomId)!
     const known = made.messages.find((m) => m.userId === userId && m.clientMessageId === clientMessageId)
     if (known) return known
@@ -96,7 +100,7 @@ export class FakeServer {
       data: {
         message: {
           roomId, seq, messageId: `${roomId}-${seq}`, userId, username: userId, content, createdAt: this.now, clientMessageId,
-          ...(replyTo && { replyTo }), attachments: [], reactions: {}, mentions: [...content.matchAll(/@(\w+)/g)].map((m) => m[1]!),
+          ...(replyTo && { replyTo }), attachments: this.attach(attachments), reactions: {}, mentions: [...content.matchAll(/@(\w+)/g)].map((m) => m[1]!),
         },
       },
     }), from)
@@ -170,7 +174,7 @@ export class FakeServer {
 
   private route(request: string, body: Record<string, unknown>, query: URLSearchParams, token: string): unknown {
     const userId = this.users.has(token) ? token : null
-    if (request === 'GET /server') return { name: 'Test', registration: 'open', setupRequired: this.users.size === 0, version: 'test', limits: {} }
+    if (request === 'GET /server') return { name: 'Test', registration: 'open', setupRequired: this.users.size === 0, version: 'test', limits: { fileBytes: 1000 }, features: { files: true } }
     if (request === 'POST /auth/login') return this.login(body.username as string)
     if (request === 'POST /auth/refresh') return this.login(this.cookie)
     if (request === 'POST /auth/logout') return void (this.cookie = null)
@@ -185,11 +189,41 @@ export class FakeServer {
     if (request === 'GET /presence') return { clients: [] }
     if (request === 'GET /rooms') return { rooms: [...this.rooms.values()].filter((r) => r.members.has(userId)).map((r) => this.mine(r, userId)) }
     if (request === 'GET /notifications') return { notifications: this.notices(userId) }
+    const upload = /^(POST|DELETE) \/uploads(?:\/([^/]+))?$/.exec(request)
+    if (upload) return this.upload(upload[1]!, upload[2], body)
     const person = /^GET \/users\/([^/]+)$/.exec(request)
     if (person) return this.users.get(person[1]!) ?? fail('not_found')
     const [, method, roomId, rest = ''] = /^(\w+) \/rooms\/([^/]+)(.*)$/.exec(request) ?? []
     if (method && roomId) return this.roomRoute(method, this.rooms.get(roomId) ?? fail('not_found'), rest, body, query, userId)
     return fail('not_found')
+  }
+
+  private upload(method: string, fileId: string | undefined, body: Record<string, unknown>): unknown {
+    if (method === 'DELETE') return void this.files.delete(fileId ?? '')
+    const made = `f${this.files.size + 1}`
+    this.files.set(made, { filename: body.filename as string, text: '', roomId: body.roomId as string, taken: false })
+    return { fileId: made, url: `/files/uploads/${made}`, method: 'PUT', headers: {}, expiresAt: this.now + 3_600_000 } satisfies Upload
+  }
+
+  /** In the place of an upload over XMLHttpRequest. */
+  readonly putBytes: PutBytes = async ({ fileId, url }, bytes, signal, progress) => {
+    this.seen.push(`PUT ${url}`)
+    progress(0.5)
+    await this.hold(`PUT ${url}`)
+    if (this.down || signal.aborted) throw new ApiError('network', 'down')
+    const refusal = this.refuse(`PUT ${url}`, {})
+    if (refusal) throw new ApiError(refusal.code, refusal.code, refusal)
+    this.files.get(fileId)!.text = await bytes.text()
+    progress(1)
+  }
+
+  /** The files of a message as the server tells of them. */
+  private attach(refs: { fileId: string }[]): Attachment[] {
+    return refs.map(({ fileId }) => {
+      const file = this.files.get(fileId) ?? fail('not_found')
+      file.taken = true
+      return { fileId, filename: file.filename, contentType: 'text/plain', size: file.text.length }
+    })
   }
 
   private roomRoute(method: string, made: FakeRoom, rest: string, body: Record<string, unknown>, query: URLSearchParams, userId: string): unknown {
@@ -208,7 +242,7 @@ export class FakeServer {
       case 'GET ': return this.mine(made, userId)
       case 'GET /members': return { members: [...made.members.keys()].map((m) => ({ ...this.users.get(m)!, role: 'member', joinedAt: 1, online: false, lastSeen: 0 })) }
       case 'GET /messages': return page(made.messages, query)
-      case 'POST /messages': return this.post(roomId, userId, body.content as string, body.clientMessageId as string)
+      case 'POST /messages': return this.post(roomId, userId, body.content as string, body.clientMessageId as string, undefined, undefined, body.attachments as { fileId: string }[] | undefined)
       case 'PUT /read': return void (made.members.get(userId)!.readSeq = body.seq as number)
       case 'PUT /notifications': return void (made.levels[userId] = body.level as NotifyLevel)
       case 'POST /leave': return void made.members.delete(userId)
@@ -248,9 +282,9 @@ export class FakeServer {
     if (refused) return answer({ type: 'error', data: { message: refused.code, ...refused } })
     switch (action as keyof Actions) {
       case 'sendMessage': {
-        const { roomId, content, clientMessageId, replyTo } = data as Actions['sendMessage']
+        const { roomId, content, clientMessageId, replyTo, attachments } = data as Actions['sendMessage']
         if (!this.rooms.get(roomId)?.members.has(socket.userId)) return answer({ type: 'error', data: { code: 'forbidden', message: 'no' } })
-        const message = this.post(roomId, socket.userId, content, clientMessageId, socket, replyTo)
+        const message = this.post(roomId, socket.userId, content, clientMessageId, socket, replyTo, attachments)
         if (this.losesAcks) return socket.drop(1006)
         return answer({ type: 'ack', data: { message } })
       }

@@ -14,6 +14,7 @@ import { useRooms } from '../stores/rooms'
 import { useSession } from '../stores/session'
 import { useSettings } from '../stores/settings'
 import { useTimelines } from '../stores/timelines'
+import { useUploads } from '../stores/uploads'
 import type { FakeServer } from './fakeServer'
 import { socketsOf } from './fakeSocket'
 import { until } from './until'
@@ -27,13 +28,14 @@ export function openTab(server: FakeServer, withLock: WithLock = makeLocks(undef
   app.use(pinia)
   const services = makeServices({
     fetch: server.fetch, withLock, random: () => 0,
+    putBytes: server.putBytes,
     openSocket: (url, handlers) => Socket.open(url, handlers, socketsOf(server)),
   })
   provideServices(app, services)
   app.runWithContext(useLifecycle)
   const stores = {
     session: useSession(pinia), connection: useConnection(pinia), rooms: useRooms(pinia), timelines: useTimelines(pinia),
-    outbox: useOutbox(pinia), drafts: useDrafts(pinia), people: usePeople(pinia), settings: useSettings(pinia), reactions: useReactions(pinia), notices: useNotices(pinia),
+    outbox: useOutbox(pinia), drafts: useDrafts(pinia), people: usePeople(pinia), settings: useSettings(pinia), reactions: useReactions(pinia), notices: useNotices(pinia), uploads: useUploads(pinia),
   }
   return {
     ...stores,

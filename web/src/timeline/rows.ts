@@ -59,7 +59,7 @@ class Rows {
     this.previous = null
   }
 
-  message(message: Message, state: SendState, failure?: MessageRow['failure']): void {
+  message(message: Message, state: SendState, { failure, files }: Pick<MessageRow, 'failure' | 'files'> = {}): void {
     this.day(message.createdAt)
     const { me, newAfter } = this.options
     if (this.expectNew && newAfter !== null && message.seq > newAfter && message.userId !== me) {
@@ -69,7 +69,7 @@ class Rows {
     }
     const before = this.previous
     const first = !before || before.userId !== message.userId || message.createdAt - before.createdAt > groupWithin
-    this.list.push({ kind: 'message', key: rowKey(message), message, state, first, ...(failure && { failure }) })
+    this.list.push({ kind: 'message', key: rowKey(message), message, state, first, ...(failure && { failure }), ...(files && { files }) })
     this.previous = message
   }
 
@@ -79,7 +79,7 @@ class Rows {
     const message = pendingMessage(entry)
     // The clock of this device may be behind the server's.
     message.createdAt = Math.max(message.createdAt, this.previous?.createdAt ?? 0)
-    this.message(message, state, entry.failure)
+    this.message(message, state, entry)
   }
 
   private day(at: number): void {

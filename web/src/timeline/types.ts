@@ -15,6 +15,15 @@ export interface Timeline {
   readonly newestSeq: number
 }
 
+/** A file of a message that waits; `fileId` once the server has it. */
+export interface OutboxFile {
+  id: string
+  filename: string
+  contentType: string
+  size: number
+  fileId?: string
+}
+
 /** One message that waits for its acknowledgement. */
 export interface OutboxEntry {
   clientMessageId: string
@@ -23,6 +32,7 @@ export interface OutboxEntry {
   username: string
   content: string
   replyTo?: string
+  files?: OutboxFile[] | undefined
   createdAt: number
   /** Grows with each entry of this browser; sending follows it. */
   order: number
@@ -62,6 +72,8 @@ export interface MessageRow {
   /** True where avatar and name are shown: the first of a group of one author within five minutes. */
   first: boolean
   failure?: { code: string; message: string }
+  /** Of one not yet sent. */
+  files?: readonly OutboxFile[]
 }
 
 export type Row = DayRow | NewRow | NoticeRow | MessageRow

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { nextTick } from 'vue'
+import { ApiError } from '@/api/errors'
 import { mountIn } from '@/components/testing'
 import MessageComposer from './MessageComposer.vue'
 
@@ -10,7 +11,7 @@ const people = [
 function compose(props: Record<string, unknown> = {}) {
   const composer = mountIn(MessageComposer, {
     props: {
-      roomTitle: 'garden', maxBytes: 200, enterSends: true, people, everybody: false, replyTo: null, editing: false, modelValue: '',
+      roomTitle: 'garden', maxBytes: 200, enterSends: true, people, everybody: false, uploads: [], takesFiles: true, replyTo: null, editing: false, modelValue: '',
       'onUpdate:modelValue': (modelValue: string) => composer.setProps({ modelValue }),
       ...props,
     },
@@ -104,6 +105,26 @@ describe('MessageComposer', () => {
     await box.trigger('keydown', { key: 'Escape' })
     expect(composer.emitted('cancelReply')).toHaveLength(1)
     expect(box.element.value).toBe('@be')
+  })
+
+  it('takes files that are chosen or pasted, but not the picture that comes with text', async () => {
+    const { composer, box } = compose()
+    const file = new File(['x'], 'peas.txt')
+    const paste = (types: string[]) => box.trigger('paste', { clipboardData: { files: [file], types } })
+    await paste(['Files'])
+    await paste(['text/plain', 'Files'])
+    expect(composer.emitted('files')).toEqual([[[file]]])
+    expect(compose({ takesFiles: false }).composer.find('[data-testid=files]').exists()).toBe(false)
+  })
+
+  it('sends files without words, also while they are on their way, but not one that failed', async () => {
+    const upload = { id: 'f', roomId: 'r', filename: 'peas.txt', contentType: 'text/plain', size: 9, preview: undefined, progress: 0.5, fileId: undefined, error: undefined }
+    const { composer, box } = compose({ uploads: [upload] })
+    await box.trigger('keydown', { key: 'Enter' })
+    expect(composer.emitted('send')).toEqual([['']])
+    const failed = compose({ uploads: [{ ...upload, error: new ApiError('too_large', '') }], modelValue: 'words' })
+    await failed.box.trigger('keydown', { key: 'Enter' })
+    expect(failed.composer.emitted('send')).toBeUndefined()
   })
 
   it('edits the last message on arrow-up only in an empty box', async () => {

@@ -1,3 +1,10 @@
+import type { Message } from '@/protocol/types'
+
+/** What a message says in one line: its words, or the names of its files. */
+export function summary({ content, attachments }: Pick<Message, 'content' | 'attachments'>, limit?: number): string {
+  return plainText(content, limit) || attachments.map((file) => `📎 ${file.filename}`).join(', ')
+}
+
 /** One line of plain text out of Markdown, for previews, quotes and announcements. */
 export function plainText(markdown: string, limit = 160): string {
   const text = markdown

@@ -1,6 +1,6 @@
 import { computed } from 'vue'
 import { useI18n } from 'vue-i18n'
-import { plainText } from '@/components/conversation/plainText'
+import { summary } from '@/components/conversation/plainText'
 import type { Context, Quote, ShownReaction } from '@/components/conversation/types'
 import type { Message, MyRoom, RoomEvent } from '@/protocol/types'
 import { useDates } from '@/components/ui/useDates'
@@ -30,7 +30,7 @@ export function useContext(room: () => MyRoom | undefined) {
   function quote(message: Message): Quote | null {
     const found = message.replyTo && timelines.find(message.roomId, message.replyTo)
     if (!found) return null
-    const text = found.deletedAt ? t('conversation.deleted') : plainText(found.content)
+    const text = found.deletedAt ? t('conversation.deleted') : summary(found)
     return { messageId: found.messageId, name: author(found).name, text }
   }
 

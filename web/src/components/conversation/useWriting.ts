@@ -3,12 +3,14 @@ import type { Message } from '@/protocol/types'
 import { useDrafts } from '@/stores/drafts'
 import { useOutbox } from '@/stores/outbox'
 import { useTimelines } from '@/stores/timelines'
+import { useUploads } from '@/stores/uploads'
 
 /** What is being written in a room: the draft with its reply, or a change to a sent message. An edit never touches the draft. */
 export function useWriting(roomId: string) {
   const drafts = useDrafts()
   const outbox = useOutbox()
   const timelines = useTimelines()
+  const uploads = useUploads()
   const editing = shallowRef<Message | null>(null)
   const editText = shallowRef('')
 
@@ -50,7 +52,7 @@ export function useWriting(roomId: string) {
     }
     const { replyTo } = draft.value
     drafts.clear(roomId)
-    await outbox.send(roomId, content, replyTo)
+    await outbox.send(roomId, content, replyTo, uploads.take(roomId))
   }
 
   return { text, editing, replyTarget, reply, cancelReply, edit, cancelEdit, submit }

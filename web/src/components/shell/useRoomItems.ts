@@ -1,7 +1,7 @@
 import { computed } from 'vue'
 import { useI18n } from 'vue-i18n'
 import type { RoomItem } from '@/components/shell/RoomListItem.vue'
-import { plainText } from '@/components/conversation/plainText'
+import { summary } from '@/components/conversation/plainText'
 import type { MyRoom } from '@/protocol/types'
 import { useDrafts } from '@/stores/drafts'
 import { usePeople } from '@/stores/people'
@@ -20,7 +20,7 @@ export function useRoomItems() {
     const last = room.lastMessage
     if (!last) return room.topic
     if (last.deletedAt) return t('nav.deletedMessage')
-    const text = plainText(last.content)
+    const text = summary(last)
     if (last.userId === session.userId) return t('nav.lastFrom', { name: t('common.you'), text })
     const alone = room.kind === 'direct' && rooms.others(room).length === 1
     return alone ? text : t('nav.lastFrom', { name: people.name(last.userId, last.username).split(' ')[0]!, text })
