@@ -127,14 +127,7 @@ test('a message waits for its files, over a reload too, and can be given up with
 test('what cannot be sent says why in words', async ({ world }) => {
   const { annas } = await two(world)
   const limit = await annas.page.evaluate(async () => ((await (await fetch('/api/v1/server')).json()) as { limits: { fileBytes: number } }).limits.fileBytes)
-  await annas.page.getByTestId('files').evaluate((input, size) => {
-    const transfer = new DataTransfer()
-    const big = new File(['x'], 'film.mp4', { type: 'video/mp4' })
-    Object.defineProperty(big, 'size', { value: size })
-    transfer.items.add(big)
-    Object.defineProperty(input, 'files', { value: [big], configurable: true })
-    input.dispatchEvent(new Event('change'))
-  }, limit + 1)
+  await choose(annas, { name: 'film.mp4', mimeType: 'video/mp4', buffer: Buffer.alloc(limit + 1) })
   await expect(chips(annas).getByRole('alert')).toContainText('Too large: this server takes files up to')
   await expect(annas.page.getByRole('button', { name: 'Send', exact: true })).toBeDisabled()
   await expectAccessible(annas.page, 'a file that is too large')

@@ -18,11 +18,12 @@ const routes: RouteRecordRaw[] = [
       { path: '', name: 'home', component: () => import('./pages/HomePage.vue') },
       { path: 'rooms', name: 'browse', component: () => import('./pages/BrowsePage.vue') },
       {
-        // `?message=ID` is a link to one message, at which the room opens.
+        // `?message=ID` is a link to one message, at which the room opens; `?at=MILLISECONDS` to the first one of that time.
         path: 'rooms/:roomId', name: 'room', component: () => import('./pages/RoomPage.vue'),
-        props: ({ params, query }) => ({ roomId: params.roomId, messageId: typeof query.message === 'string' ? query.message : undefined }),
+        props: ({ params, query }) => ({ roomId: params.roomId, messageId: typeof query.message === 'string' ? query.message : undefined, at: Number(query.at) || undefined }),
       },
       { path: 'notifications', name: 'notifications', component: () => import('./pages/NotificationsPage.vue') },
+      { path: 'settings/messages', name: 'myMessages', component: () => import('./pages/MyMessagesPage.vue') },
       { path: 'settings', name: 'settings', component: () => import('./pages/SettingsPage.vue') },
     ],
   },

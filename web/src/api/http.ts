@@ -26,6 +26,8 @@ export interface RequestOptions {
   within?: number
   /** Gives the request up. */
   signal?: AbortSignal
+  /** True where the answer may take longer than others. */
+  patient?: boolean
 }
 
 /**
@@ -64,7 +66,16 @@ export class Http {
   }
 
   async request<T>(method: string, path: string, options: RequestOptions = {}): Promise<T> {
-    if (options.auth === false) return read<T>(await this.fetch(method, path, options))
+    return read<T>(options.auth === false ? await this.fetch(method, path, options) : await this.authorized(method, path, options))
+  }
+
+  /** Gets what is not JSON, however long it takes. */
+  async download(path: string): Promise<Blob> {
+    const response = await this.authorized('GET', path, { patient: true })
+    return response.ok ? response.blob() : read<Blob>(response)
+  }
+
+  private async authorized(method: string, path: string, options: RequestOptions): Promise<Response> {
     if (!this.token || this.tokenEnds - this.options.now() < renewWithin) await this.renew()
     const used = this.token
     let response = await this.fetch(method, path, options)
@@ -72,7 +83,7 @@ export class Http {
       if (this.token === used) await this.renew()
       response = await this.fetch(method, path, options)
     }
-    return read<T>(response)
+    return response
   }
 
   /** Gets a new access token by the refresh cookie; concurrent callers share one. */
@@ -93,6 +104,7 @@ export class Http {
   }
 
   private async fetch(method: string, path: string, { body, query, auth, within = answerWithin, signal: given }: RequestOptions): Promise<Response> {
+  private async fetch(method: string, path: string, { body, query, auth, patient }: RequestOptions): Promise<Response> {
     const headers: Record<string, string> = { Accept: 'application/json' }
     if (auth !== false) headers.Authorization = `Bearer ${this.token}`
     let payload: BodyInit | undefined
@@ -105,6 +117,7 @@ export class Http {
     }
     const timeout = body instanceof Blob ? undefined : AbortSignal.timeout(within)
     const signal = given && timeout ? AbortSignal.any([given, timeout]) : timeout
+    const signal = patient || body instanceof Blob ? undefined : AbortSignal.timeout(answerWithin)
     try {
       return await this.options.fetch(prefix + path + search(query), { method, headers, body: payload, signal, credentials: 'same-origin' })
     } catch {

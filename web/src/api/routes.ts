@@ -60,6 +60,7 @@ export class Routes {
     this.http.request<Message>('PUT', `/rooms/${seg(roomId)}/messages/${seg(messageId)}/reactions/${seg(emoji)}`)
   unreact = (roomId: string, messageId: string, emoji: string) =>
     this.http.request<Message>('DELETE', `/rooms/${seg(roomId)}/messages/${seg(messageId)}/reactions/${seg(emoji)}`)
+  userMessages = (userId: string, cursor?: string) => this.http.get<{ messages: Message[] } & Paged>(`/users/${seg(userId)}/messages`, { cursor, limit: 30 })
   reads = (roomId: string) => this.http.get<{ reads: ReadMark[] }>(`/rooms/${seg(roomId)}/reads`)
   setNotify = (roomId: string, level: NotifyLevel) => this.http.request<void>('PUT', `/rooms/${seg(roomId)}/notifications`, { body: { level } })
   notificationRules = () => this.http.get<NotificationRules>('/me/notifications')
@@ -71,6 +72,7 @@ export class Routes {
   cancelUpload = (fileId: string) => this.http.request<void>('DELETE', `/uploads/${seg(fileId)}`)
   file = (fileId: string) => this.http.get<FileLink>(`/files/${seg(fileId)}`)
 
+  exportMe = () => this.http.download('/me/export')
   eraseMe = (password: string) => this.http.request<Erasure>('DELETE', '/me', { body: { password } })
   markRead = (roomId: string, seq: number) => this.http.request<unknown>('PUT', `/rooms/${seg(roomId)}/read`, { body: { seq } })
 

@@ -1,10 +1,8 @@
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
-import { meansMe } from '../timeline/merge'
 import type { Message, Notice } from '../protocol/types'
 import { useServices } from '../services'
 import { useRooms } from './rooms'
-import { useSession } from './session'
 import { useTimelines } from './timelines'
 
 /** Pages of the list that are searched for a mention that is not held here. */
@@ -13,7 +11,6 @@ const searched = 4
 /** What was meant for the person: mentions, direct messages, replies; newest first. Actions reject with ApiError. */
 export const useNotices = defineStore('notices', () => {
   const { routes } = useServices()
-  const session = useSession()
   const list = shallowRef<readonly Notice[]>([])
   const cursor = ref<string>()
   /** True once the newest page is known. */
@@ -54,11 +51,11 @@ export const useNotices = defineStore('notices', () => {
     const timeline = useTimelines().view(roomId)?.timeline
     const whole = timeline && (!timeline.hasMoreBefore || timeline.messages[0]!.seq <= room.membership.readSeq + 1)
     const unreadHere = (message: Message) => message.roomId === roomId && message.seq > room.membership.readSeq && !message.deletedAt
-    const held = timeline?.messages.find((message) => unreadHere(message) && meansMe(message, session.userId))
+    const held = timeline?.messages.find((message) => unreadHere(message) && useTimelines().addresses(message))
     if (held && whole) return held.messageId
     await load()
     for (let page = 1; page < searched && cursor.value && list.value.at(-1)!.message.createdAt > (held?.createdAt ?? 0); page++) await load(true)
-    const found = list.value.findLast((notice) => notice.kind === 'mention' && unreadHere(notice.message))
+    const found = list.value.findLast((notice) => notice.kind !== 'direct' && unreadHere(notice.message))
     return found?.message.messageId ?? held?.messageId ?? null
   }
 

@@ -1,7 +1,7 @@
 import { defineStore } from 'pinia'
 import { computed, ref, shallowReactive } from 'vue'
 import { ApiError } from '../api/errors'
-import { meansMe, version } from '../timeline/merge'
+import { version } from '../timeline/merge'
 import { logNumber } from '../timeline/log'
 import type { Invite, LogFrame, Member, Membership, Message, MyRoom, NotifyLevel, Role, Room, RoomEvent, User } from '../protocol/types'
 import { useServices } from '../services'
@@ -164,7 +164,7 @@ export const useRooms = defineStore('rooms', () => {
   function count(room: MyRoom, message: Message): void {
     if (message.userId === session.userId || message.deletedAt || message.seq <= room.membership.readSeq) return
     room.unread++
-    if (meansMe(message, session.userId)) room.mentions++
+    if (useTimelines().addresses(message)) room.mentions++
   }
 
   function noteRoom({ seq, change, room, membership }: RoomEvent): void {

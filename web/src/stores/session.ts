@@ -1,7 +1,7 @@
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
 import { ApiError } from '../api/errors'
-import type { LoginResult, RegisterInput, RegisterResult, ServerInfo, User } from '../protocol/types'
+import type { Erasure, LoginResult, RegisterInput, RegisterResult, ServerInfo, User } from '../protocol/types'
 import { useServices } from '../services'
 import type { Storage } from '../storage/storage'
 
@@ -28,6 +28,8 @@ export const useSession = defineStore('session', () => {
   const storage = shallowRef<Storage | null>(null)
 
   const signedIn = computed(() => status.value === 'signedIn')
+  /** What went with the account that was erased here a moment ago. */
+  const erased = shallowRef<Erasure | null>(null)
   /** True while the person logs out: nothing may ask the server in their name any more. */
   const leaving = ref(false)
   const userId = computed(() => user.value?.userId ?? '')
@@ -102,12 +104,19 @@ export const useSession = defineStore('session', () => {
   const listSessions = async () => (await routes.sessions()).sessions
   const endSession = routes.endSession
   const previewInvite = routes.previewInvite
+  /** What the person wrote in all their rooms, newest first. */
+  const ownMessages = (cursor?: string) => routes.userMessages(userId.value, cursor)
   const notificationRules = routes.notificationRules
   const setNotificationRules = routes.setNotificationRules
 
   /** Ends every session, this one included. */
   async function endAllSessions(): Promise<void> {
     await end(routes.endSessions)
+  }
+
+  /** Erases the account with everything that is the person's; `erased` then says what went. Nobody is signed in afterwards. */
+  async function eraseAccount(password: string): Promise<void> {
+    await end(async () => { erased.value = await routes.eraseMe(password) })
   }
 
   async function end(work: () => Promise<unknown>): Promise<void> {
@@ -159,8 +168,8 @@ export const useSession = defineStore('session', () => {
 
   return {
     status, user, server, storage, signedIn, leaving, userId,
-    onEnter, restore, loadServer, register, login, logout, updateProfile, setAvatar, removeAvatar, changePassword,
-    listSessions, endSession, endAllSessions, previewInvite, notificationRules, setNotificationRules,
+    erased, eraseAccount, exportAccount: routes.exportMe, onEnter, restore, loadServer, register, login, logout, updateProfile, setAvatar, removeAvatar, changePassword,
+    listSessions, endSession, endAllSessions, previewInvite, ownMessages, notificationRules, setNotificationRules,
   }
 })
 

@@ -127,7 +127,6 @@ export const useTimelines = defineStore('timelines', () => {
     }
     const target = aroundSeq === undefined ? undefined : room.timeline.messages.find((m) => m.seq >= aroundSeq)
     room.anchorKey = target ? rowKey(target) : view(roomId)?.rows.some((r) => r.kind === 'new') ? 'new' : null
-    void useRooms().members(roomId).catch(() => {})
   }
 
   async function fillFromCache(roomId: string, room: Held): Promise<void> {
@@ -155,7 +154,7 @@ export const useTimelines = defineStore('timelines', () => {
       if (room.filled) throw error
     }
     // What was announced meanwhile may lie beyond the page that was to be the newest.
-    if (bounds.around === undefined && room.timeline.hasMoreAfter) await loadAfter(roomId)
+    if (bounds.around === undefined && bounds.at === undefined && room.timeline.hasMoreAfter) await loadAfter(roomId)
   }
 
   /**
@@ -222,6 +221,17 @@ export const useTimelines = defineStore('timelines', () => {
     return find(roomId, messageId) ? rowKey(message) : null
   }
 
+  /** Shows the first message at or after a moment, or else the last one, and answers its row key; null in an empty room. */
+  async function revealAt(roomId: string, at: number): Promise<string | null> {
+    const room = hold(roomId)
+    const { messages, hasMoreBefore, hasMoreAfter } = room.timeline
+    const begins = !hasMoreBefore || (messages[0]?.createdAt ?? Infinity) < at
+    const ends = !hasMoreAfter || (messages.at(-1)?.createdAt ?? 0) >= at
+    if (!room.filled || !begins || !ends) await load(roomId, room, { at })
+    const target = room.timeline.messages.find((m) => m.createdAt >= at) ?? room.timeline.messages.at(-1)
+    return target ? rowKey(target) : null
+  }
+
   /** The message, from memory or the server; null if it is not to be had. */
   async function locate(roomId: string, messageId: string): Promise<Message | null> {
     return find(roomId, messageId) ?? routes.message(roomId, messageId).catch((error: unknown) => {
@@ -233,6 +243,12 @@ export const useTimelines = defineStore('timelines', () => {
   /** A message held here, e.g. what `replyTo` points at. */
   function find(roomId: string, messageId: string): Message | undefined {
     return held.get(roomId)?.timeline.messages.find((m) => m.messageId === messageId)
+  }
+
+  /** True if somebody else's message names the person or answers one of theirs that is held. */
+  function addresses(message: Message): boolean {
+    if (meansMe(message, session.userId)) return true
+    return message.userId !== session.userId && message.replyTo !== undefined && find(message.roomId, message.replyTo)?.userId === session.userId
   }
 
   /** One's newest message that can be edited (arrow-up in an empty box). */
@@ -305,7 +321,7 @@ export const useTimelines = defineStore('timelines', () => {
     const room = held.get(roomId)
     if (!room?.filled || !covers(room.timeline, seq) || room.timeline.hasMoreAfter) return null
     const unread = room.timeline.messages.filter((m) => m.seq > seq && m.userId !== session.userId && !m.deletedAt)
-    return { unread: unread.length, mentions: unread.filter((m) => meansMe(m, session.userId)).length }
+    return { unread: unread.length, mentions: unread.filter(addresses).length }
   }
 
   function store(roomId: string): void {
@@ -334,6 +350,8 @@ export const useTimelines = defineStore('timelines', () => {
   return {
     view, open, close, loadBefore, loadAfter, jumpToPresent, reveal, locate, find, lastOwn, edit, remove,
     takeOwn, settle, loadOpened, countAfter, begin: logs.begin, take: logs.take, syncAll: logs.syncAll, heldLogs: logs.held, takeAll: logs.takeAll, checkHeads: logs.checkHeads, forget, flush: cache.flush, reset,
+    view, open, close, loadBefore, loadAfter, jumpToPresent, reveal, revealAt, locate, find, addresses, lastOwn, edit, remove,
+    takeOwn, settle, loadOpened, countAfter, begin: logs.begin, take: logs.take, syncAll: logs.syncAll, checkHeads: logs.checkHeads, forget, flush: cache.flush, reset,
   }
 })
 

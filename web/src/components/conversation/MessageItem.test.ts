@@ -16,6 +16,7 @@ const context: Context = {
   allowed: () => ({ reply: true, edit: true, remove: true }),
   nameOf: () => 'Ben Okafor',
   reactions: () => [],
+  readers: () => [],
   quick: ['👍', '🎉', '👀', '🙏'],
   notice: () => '',
   mention: () => 'none',
@@ -97,6 +98,12 @@ describe('MessageItem', () => {
     expect(show({}, { meansMe: () => true }).text()).toContain('mentions you')
     expect(show({}).text()).not.toContain('mentions you')
     expect(show({ message: { ...message, content: '', deletedAt: 1 } }, { meansMe: () => true }).text()).not.toContain('mentions you')
+  })
+
+  it('shows who has read so far, with names', () => {
+    const item = show({}, { readers: () => [{ userId: 'u1', name: 'Cleo', avatarUrl: undefined }, { userId: 'u2', name: 'Dan', avatarUrl: undefined }] })
+    expect(item.get('[data-testid=readers]').text()).toContain('Read by Cleo and Dan')
+    expect(show().find('[data-testid=readers]').exists()).toBe(false)
   })
 
   it('leads to what it answers, or says that this is gone', async () => {

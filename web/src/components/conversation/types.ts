@@ -30,6 +30,13 @@ export interface ShownReaction {
   mine: boolean
 }
 
+/** Somebody who has read so far. */
+export interface Reader {
+  userId: string
+  name: string
+  avatarUrl: string | undefined
+}
+
 /** How the rows of a conversation learn what is not in them. */
 export interface Context {
   ownId: string
@@ -39,6 +46,8 @@ export interface Context {
   allowed: (message: Message) => Allowed
   nameOf: (userId: string) => string
   reactions: (message: Message) => readonly ShownReaction[]
+  /** Those whose last read message this is; empty where that is not told. */
+  readers: (message: Message) => readonly Reader[]
   /** The emoji at hand to react with. */
   quick: readonly string[]
   notice: (event: RoomEvent) => string

@@ -1,12 +1,13 @@
 import { computed } from 'vue'
 import { useI18n } from 'vue-i18n'
 import { summary } from '@/components/conversation/plainText'
-import type { Context, Quote, ShownReaction } from '@/components/conversation/types'
+import type { Context, Quote, Reader, ShownReaction } from '@/components/conversation/types'
 import type { Message, MyRoom, RoomEvent } from '@/protocol/types'
+import type { Timeline } from '@/timeline/types'
 import { useDates } from '@/components/ui/useDates'
-import { meansMe } from '@/timeline/merge'
 import { usePeople } from '@/stores/people'
 import { useReactions } from '@/stores/reactions'
+import { useReads } from '@/stores/reads'
 import { useSession } from '@/stores/session'
 import { useTimelines } from '@/stores/timelines'
 
@@ -14,12 +15,13 @@ import { useTimelines } from '@/stores/timelines'
 const shownNames = 12
 
 /** What the rows of a room need to know of people, answers and rights, read from the stores. */
-export function useContext(room: () => MyRoom | undefined) {
+export function useContext(room: () => MyRoom | undefined, timeline: () => Timeline | undefined) {
   const { t } = useI18n()
   const people = usePeople()
   const session = useSession()
   const timelines = useTimelines()
   const reacted = useReactions()
+  const reads = useReads()
   const { list } = useDates()
 
   function author(message: Message) {
@@ -52,6 +54,22 @@ export function useContext(room: () => MyRoom | undefined) {
     })
   }
 
+  /* Where each reader stands: at the newest message that their marker has reached, unless it is their own. */
+  const standing = computed(() => {
+    const at = new Map<number, string[]>()
+    const { messages = [], hasMoreAfter = true } = timeline() ?? {}
+    for (const [userId, seq] of reads.byRoom.get(room()?.roomId ?? '') ?? []) {
+      const last = messages.findLast((message) => message.seq <= seq)
+      // Beyond the window somebody may have read further.
+      if (!last || last.userId === userId || (hasMoreAfter && last === messages.at(-1))) continue
+      at.set(last.seq, [...(at.get(last.seq) ?? []), userId])
+    }
+    return at
+  })
+  function readers(message: Message): Reader[] {
+    return (standing.value.get(message.seq) ?? []).map((userId) => ({ userId, name: nameOf(userId), avatarUrl: people.user(userId)?.avatarUrl }))
+  }
+
   function notice(event: RoomEvent): string {
     const userId = event.membership?.userId ?? event.room.createdBy
     const name = people.name(userId) || t('common.unknownPerson')
@@ -70,7 +88,7 @@ export function useContext(room: () => MyRoom | undefined) {
     if (!meant || (messageId && !mentions.includes(meant))) return 'none'
     return meant === session.userId ? 'me' : 'other'
   }
-  const meant = (message: Message) => meansMe(message, session.userId)
+  const meant = (message: Message) => timelines.addresses(message)
 
-  return computed<Context>(() => ({ ownId: session.userId, author, quote, allowed, nameOf, reactions, quick: reacted.frequent, notice, mention, meansMe: meant }))
+  return computed<Context>(() => ({ ownId: session.userId, author, quote, allowed, nameOf, reactions, readers, quick: reacted.frequent, notice, mention, meansMe: meant }))
 }

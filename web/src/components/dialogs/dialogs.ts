@@ -15,6 +15,8 @@ export type OpenDialog =
   | { kind: 'removeMember'; room: MyRoom; member: Member; done: () => void }
   | { kind: 'deleteMessage'; message: Message }
   | { kind: 'messageInfo'; message: Message }
+  | { kind: 'date'; roomId: string; from: number; at: number }
+  | { kind: 'eraseAccount' }
   | { kind: 'logout' }
 
 /** Which dialog is open; any part of the chat may ask for one. */
