@@ -1,4 +1,4 @@
-import type { LoginResult, Message, MessagePage, MyRoom, RegisterResult, Role, User } from '../../src/protocol/types'
+import type { LoginResult, Message, MessagePage, MyRoom, NotificationRules, RegisterResult, Role, User } from '../../src/protocol/types'
 
 export const password = 'nine purple otters hum'
 
@@ -63,6 +63,14 @@ export class Api {
   /** Ends every session of the person. */
   endSessions(): Promise<unknown> {
     return this.call('DELETE', '/sessions')
+  }
+
+  rules(): Promise<NotificationRules> {
+    return this.call('GET', '/me/notifications')
+  }
+
+  setRules(rules: NotificationRules): Promise<unknown> {
+    return this.call('PUT', '/me/notifications', rules)
   }
 
   /** Everything said in a room, as the server has stored it, oldest first. */
