@@ -12,6 +12,9 @@ import { useSession } from './session'
 import { useSettings } from './settings'
 import { useTimelines } from './timelines'
 
+/** The server counts no further. */
+const countedTo = 100
+
 const names = new Intl.Collator(undefined, { sensitivity: 'base', numeric: true })
 
 /** The rooms of the person signed in, and what can be done with rooms. Actions reject with ApiError. */
@@ -95,7 +98,7 @@ export const useRooms = defineStore('rooms', () => {
       members: room.members ?? held?.members,
       membership: { ...room.membership, readSeq },
     }
-    const settled = readSeq > room.membership.readSeq ? counted(next) : next
+    const settled = readSeq > room.membership.readSeq ? counted(next, room.membership.readSeq) : next
     // What has not changed stays the same object, and the list as it was drawn.
     if (!held || JSON.stringify(held) !== JSON.stringify(settled)) set(settled)
     useTimelines().begin(room.roomId, room.headSeq)
@@ -103,11 +106,16 @@ export const useRooms = defineStore('rooms', () => {
     return byId.get(room.roomId)!
   }
 
-  /** Counts again what is unread, where that can be told from what is held. */
-  function counted(room: MyRoom): MyRoom {
-    const counts = useTimelines().countAfter(room.roomId, room.membership.readSeq)
+  /** Counts again what is unread after a marker moved on from `before`: from what is held, or less what is held of what was read. */
+  function counted(room: MyRoom, before: number): MyRoom {
+    const { roomId, membership: { readSeq }, unread, mentions } = room
+    const counts = useTimelines().countAfter(roomId, readSeq)
     if (counts) return { ...room, ...counts }
-    return (room.lastMessage?.seq ?? 0) <= room.membership.readSeq ? { ...room, unread: 0, mentions: 0 } : room
+    if ((room.lastMessage?.seq ?? 0) <= readSeq) return { ...room, unread: 0, mentions: 0 }
+    const read = useTimelines().countWithin(roomId, before, readSeq)
+    // The server counts to a hundred: how many there are beyond is not known.
+    const less = (count: number, by: number) => (count < countedTo ? Math.max(0, count - by) : count)
+    return { ...room, unread: less(unread, read.unread), mentions: less(mentions, read.mentions) }
   }
 
   /** Asks the server for the list again. */
@@ -192,7 +200,7 @@ export const useRooms = defineStore('rooms', () => {
   function readUpTo(roomId: string, seq: number): boolean {
     const room = byId.get(roomId)
     if (!room || seq <= room.membership.readSeq) return false
-    set(counted({ ...room, membership: { ...room.membership, readSeq: seq } }))
+    set(counted({ ...room, membership: { ...room.membership, readSeq: seq } }, room.membership.readSeq))
     save()
     return true
   }

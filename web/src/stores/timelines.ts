@@ -320,7 +320,13 @@ export const useTimelines = defineStore('timelines', () => {
   function countAfter(roomId: string, seq: number): { unread: number; mentions: number } | null {
     const room = held.get(roomId)
     if (!room?.filled || !covers(room.timeline, seq) || room.timeline.hasMoreAfter) return null
-    const unread = room.timeline.messages.filter((m) => m.seq > seq && m.userId !== session.userId && !m.deletedAt)
+    return countWithin(roomId, seq, Infinity)
+  }
+
+  /** What others wrote after one seq and up to another, of what is held. */
+  function countWithin(roomId: string, after: number, upTo: number): { unread: number; mentions: number } {
+    const messages = held.get(roomId)?.timeline.messages ?? []
+    const unread = messages.filter((m) => m.seq > after && m.seq <= upTo && m.userId !== session.userId && !m.deletedAt)
     return { unread: unread.length, mentions: unread.filter(addresses).length }
   }
 
@@ -351,7 +357,7 @@ export const useTimelines = defineStore('timelines', () => {
     view, open, close, loadBefore, loadAfter, jumpToPresent, reveal, locate, find, lastOwn, edit, remove,
     takeOwn, settle, loadOpened, countAfter, begin: logs.begin, take: logs.take, syncAll: logs.syncAll, heldLogs: logs.held, takeAll: logs.takeAll, checkHeads: logs.checkHeads, forget, flush: cache.flush, reset,
     view, open, close, loadBefore, loadAfter, jumpToPresent, reveal, revealAt, locate, find, addresses, lastOwn, edit, remove,
-    takeOwn, settle, loadOpened, countAfter, begin: logs.begin, take: logs.take, syncAll: logs.syncAll, checkHeads: logs.checkHeads, forget, flush: cache.flush, reset,
+    takeOwn, settle, loadOpened, countAfter, countWithin, begin: logs.begin, take: logs.take, syncAll: logs.syncAll, checkHeads: logs.checkHeads, forget, flush: cache.flush, reset,
   }
 })
 
