@@ -67,7 +67,11 @@ describe('notices', () => {
     expect(ann.timelines.find('r1', wanted.messageId)).toBeUndefined()
     expect(await ann.notices.firstUnreadMention('r1')).toBe(wanted.messageId)
     await ann.timelines.open('r1')
+    expect(ann.rooms.get('r1')).toMatchObject({ unread: 202, mentions: 2 })
     expect(await ann.notices.firstUnreadMention('r1')).toBe(wanted.messageId)
+    // What was read is off the counts, though the rest is not held.
+    ann.rooms.markRead('r1', wanted.seq + 3)
+    expect(ann.rooms.get('r1')).toMatchObject({ unread: 198, mentions: 1 })
     ann.rooms.markRead('r1', server.rooms.get('r1')!.room.headSeq)
     expect(await ann.notices.firstUnreadMention('r1')).toBeNull()
   })

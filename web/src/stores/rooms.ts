@@ -12,7 +12,7 @@ import { useSession } from './session'
 import { useSettings } from './settings'
 import { useTimelines } from './timelines'
 
-/** The server counts no further. */
+/** The server counts mentions no further. */
 const countedTo = 100
 
 const names = new Intl.Collator(undefined, { sensitivity: 'base', numeric: true })
@@ -113,9 +113,8 @@ export const useRooms = defineStore('rooms', () => {
     if (counts) return { ...room, ...counts }
     if ((room.lastMessage?.seq ?? 0) <= readSeq) return { ...room, unread: 0, mentions: 0 }
     const read = useTimelines().countWithin(roomId, before, readSeq)
-    // The server counts to a hundred: how many there are beyond is not known.
-    const less = (count: number, by: number) => (count < countedTo ? Math.max(0, count - by) : count)
-    return { ...room, unread: less(unread, read.unread), mentions: less(mentions, read.mentions) }
+    // The server counts mentions to a hundred: how many there are beyond is not known.
+    return { ...room, unread: Math.max(0, unread - read.unread), mentions: mentions < countedTo ? Math.max(0, mentions - read.mentions) : mentions }
   }
 
   /** Asks the server for the list again. */

@@ -41,7 +41,8 @@ export function useMembers(roomId: string, changes: () => unknown) {
     void load()
   }
 
-  watch(changes, () => { if (wanted.value) void load() })
+  // Who has left is told nothing any more.
+  watch(changes, () => { if (wanted.value && rooms.get(roomId)) void load() })
 
   function setRole(userId: string, role: Role): void {
     list.value = list.value.map((member) => (member.userId === userId ? { ...member, role } : member))
