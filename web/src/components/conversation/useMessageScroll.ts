@@ -66,9 +66,13 @@ export function useMessageScroll(scroller: Ref<HTMLElement | undefined>, source:
 
   /** Scrolls to a row, waits until it is in the document; to `top` pixels from the top if given. */
   async function scrollToKey(key: string, align: 'start' | 'center' | 'auto', top?: number): Promise<void> {
-    const index = indexOfKey(list.value, key)
-    if (index < 0) return
-    await move(() => virtualizer.value.scrollToIndex(index, { align }), false)
+    for (let tries = 0; tries < 4; tries++) {
+      const index = indexOfKey(list.value, key)
+      if (index < 0) return
+      const arrived = await move(() => virtualizer.value.scrollToIndex(index, { align }), false)
+      // A page that came above meanwhile has moved it on; somebody who scrolls has not.
+      if (!arrived || indexOfKey(list.value, key) === index) break
+    }
     for (let i = 0; top !== undefined && scroller.value && i < 4; i++) {
       restore(scroller.value, { key, top: scroller.value.getBoundingClientRect().top + top })
       await frame()
@@ -81,8 +85,8 @@ export function useMessageScroll(scroller: Ref<HTMLElement | undefined>, source:
     await move(() => virtualizer.value.scrollToEnd(), true)
   }
 
-  /** Scrolls, and waits until rows that were measured on the way no longer change where that is. */
-  async function move(scroll: () => void, follow: boolean): Promise<void> {
+  /** Scrolls, and waits until rows that were measured on the way no longer change where that is; false if another scroll came in between. */
+  async function move(scroll: () => void, follow: boolean): Promise<boolean> {
     const turn = moving = ++moves
     held = null
     following = follow
@@ -94,9 +98,10 @@ export function useMessageScroll(scroller: Ref<HTMLElement | undefined>, source:
       steady = now === before ? steady + 1 : 0
       before = now
     }
-    if (turn !== moving) return
+    if (turn !== moving) return false
     moving = 0
     scrolled()
+    return true
   }
 
   async function begin(): Promise<void> {
