@@ -106,7 +106,7 @@ test('a room tells everything, mentions or nothing; a muted one is quiet', async
 test('one pauses, has quiet hours in a time zone, and hides what is said; all devices know', async ({ world }) => {
   const { anna } = await people(world)
   const page = await world.open(anna, '/settings')
-  const section = page.getByRole('region', { name: 'Notifications' })
+  const section = page.getByRole('region', { name: 'Notifications', exact: true })
   await expect(section.getByText('Not paused')).toBeVisible()
   await section.getByRole('button', { name: 'For 1 hour' }).click()
   await expect(section.getByText(/^Paused until /)).toBeVisible()
