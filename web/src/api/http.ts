@@ -10,6 +10,9 @@ const renewWithin = 15_000
 /** A request without an answer for this many milliseconds has failed; uploads may take longer. */
 const answerWithin = 20_000
 
+/** The same for what may be large. */
+const downloadWithin = 600_000
+
 export interface HttpOptions {
   fetch: typeof fetch
   withLock: WithLock
@@ -26,8 +29,6 @@ export interface RequestOptions {
   within?: number
   /** Gives the request up. */
   signal?: AbortSignal
-  /** True where the answer may take longer than others. */
-  patient?: boolean
 }
 
 /**
@@ -69,9 +70,9 @@ export class Http {
     return read<T>(options.auth === false ? await this.fetch(method, path, options) : await this.authorized(method, path, options))
   }
 
-  /** Gets what is not JSON, however long it takes. */
+  /** Gets what is not JSON, and may be large. */
   async download(path: string): Promise<Blob> {
-    const response = await this.authorized('GET', path, { patient: true })
+    const response = await this.authorized('GET', path, { within: downloadWithin })
     return response.ok ? response.blob() : read<Blob>(response)
   }
 
@@ -104,7 +105,6 @@ export class Http {
   }
 
   private async fetch(method: string, path: string, { body, query, auth, within = answerWithin, signal: given }: RequestOptions): Promise<Response> {
-  private async fetch(method: string, path: string, { body, query, auth, patient }: RequestOptions): Promise<Response> {
     const headers: Record<string, string> = { Accept: 'application/json' }
     if (auth !== false) headers.Authorization = `Bearer ${this.token}`
     let payload: BodyInit | undefined
@@ -117,7 +117,6 @@ export class Http {
     }
     const timeout = body instanceof Blob ? undefined : AbortSignal.timeout(within)
     const signal = given && timeout ? AbortSignal.any([given, timeout]) : timeout
-    const signal = patient || body instanceof Blob ? undefined : AbortSignal.timeout(answerWithin)
     try {
       return await this.options.fetch(prefix + path + search(query), { method, headers, body: payload, signal, credentials: 'same-origin' })
     } catch {

@@ -354,10 +354,9 @@ export const useTimelines = defineStore('timelines', () => {
   }
 
   return {
-    view, open, close, loadBefore, loadAfter, jumpToPresent, reveal, locate, find, lastOwn, edit, remove,
-    takeOwn, settle, loadOpened, countAfter, begin: logs.begin, take: logs.take, syncAll: logs.syncAll, heldLogs: logs.held, takeAll: logs.takeAll, checkHeads: logs.checkHeads, forget, flush: cache.flush, reset,
     view, open, close, loadBefore, loadAfter, jumpToPresent, reveal, revealAt, locate, find, addresses, lastOwn, edit, remove,
-    takeOwn, settle, loadOpened, countAfter, countWithin, begin: logs.begin, take: logs.take, syncAll: logs.syncAll, checkHeads: logs.checkHeads, forget, flush: cache.flush, reset,
+    takeOwn, settle, loadOpened, countAfter, countWithin, begin: logs.begin, take: logs.take, syncAll: logs.syncAll,
+    heldLogs: logs.held, takeAll: logs.takeAll, checkHeads: logs.checkHeads, forget, flush: cache.flush, reset,
   }
 })
 
