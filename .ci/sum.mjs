@@ -32,6 +32,7 @@ const readers = {
   },
   'playwright.json': (text) => {
     const { stats } = JSON.parse(text)
+    if (stats.flaky > 0) console.log(`playwright: ${stats.flaky} passed only when told again`)
     report('playwright', { passed: stats.expected + stats.flaky, failed: stats.unexpected, skipped: stats.skipped })
   },
   'terraform.txt': (text) => {

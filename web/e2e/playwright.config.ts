@@ -28,6 +28,8 @@ export default defineConfig({
   outputDir: '../test-results',
   fullyParallel: true,
   workers: 2,
+  // In CI a story that fails is told once more, and counted as flaky in the closing lines: it may not pass unseen.
+  retries: process.env.PLAYWRIGHT_JSON_OUTPUT_FILE ? 1 : 0,
   // Patience for a busy machine; on a free one a story takes seconds.
   timeout: 120_000,
   expect: { timeout: 15_000 },
