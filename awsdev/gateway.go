@@ -128,6 +128,9 @@ func (c *conn) event(route, kind string) events.APIGatewayWebsocketProxyRequest 
 func (c *conn) read() {
 	code := c.messages()
 	c.end(code)
+	_ = c.nc.SetReadDeadline(time.Now().Add(time.Second)) // what is still under way would cut the close frame short
+	_, _ = io.Copy(io.Discard, c.in)
+	_ = c.nc.Close()
 	c.g.mu.Lock()
 	delete(c.g.conns, c.id)
 	shut := c.g.shut
@@ -154,8 +157,11 @@ func (c *conn) messages() ws.StatusCode {
 	for {
 		limits := c.g.house.cfg.Limits
 		c.mu.Lock()
-		until := c.active.Add(limits.Idle)
+		until, closed := c.active.Add(limits.Idle), c.closed
 		c.mu.Unlock()
+		if closed {
+			return ws.StatusNormalClosure
+		}
 		if end := c.opened.Add(limits.Life); end.Before(until) {
 			until = end
 		}
@@ -231,7 +237,7 @@ func (c *conn) write(f ws.Frame) error {
 	return ws.WriteFrame(c.nc, f)
 }
 
-// end closes the connection.
+// end says that the connection is over; its reader closes it.
 func (c *conn) end(code ws.StatusCode) {
 	if code == ws.StatusAbnormalClosure || code == ws.StatusNoStatusRcvd {
 		code = ws.StatusGoingAway
@@ -240,5 +246,5 @@ func (c *conn) end(code ws.StatusCode) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closed = true
-	_ = c.nc.Close()
+	_ = c.nc.SetReadDeadline(time.Now().Add(time.Second))
 }

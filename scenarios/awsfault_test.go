@@ -134,9 +134,7 @@ func TestOnAWSLimits(t *testing.T) {
 	}
 	open := func() *websocket.Conn { return ann.socket(t, h) }
 	big := open()
-	if err := big.Write(t.Context(), websocket.MessageText, []byte(strings.Repeat("x", 40<<10))); err != nil {
-		t.Fatal(err)
-	}
+	_ = big.Write(t.Context(), websocket.MessageText, []byte(strings.Repeat("x", 40<<10))) // it may be refused before it is over
 	if code, _ := ending(big); code != websocket.StatusMessageTooBig {
 		t.Errorf("a frame of 40 KB: closed with %d", code)
 	}
