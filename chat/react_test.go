@@ -127,6 +127,28 @@ func TestReactionLimits(t *testing.T) {
 	}
 }
 
+// TestEditAddsMentions: nor does an edit make it too large by whom it mentions.
+func TestEditAddsMentions(t *testing.T) {
+	names := make([]string, 40)
+	for i := range names {
+		names[i] = fmt.Sprintf("p%02d", i)
+	}
+	h := newHouse(t, append(names, "ann", "bob")...)
+	people := []string{"u-ann", "u-bob"}
+	for _, n := range names {
+		people = append(people, "u-"+n)
+	}
+	room := h.room(chat.Private, people...)
+	mentions := " @" + strings.Join(names, " @")
+	plain := strings.Repeat(`"`, chat.MaxContent-len(mentions))
+	large := h.crowd(room, plain, 460)
+	_, err := h.svc.Edit(h.ctx, "u-ann", room, large.MessageID, plain+strings.ReplaceAll(mentions, "@", "+"))
+	h.ok(err)
+	_, err = h.svc.Edit(h.ctx, "u-ann", room, large.MessageID, plain+mentions)
+	h.code(err, chat.TooLarge)
+	equal(t, "mentions", len(h.history(room)[0].Mentions), 0)
+}
+
 // crowd stores a message to which n people have reacted.
 func (h *house) crowd(room, text string, n int) chat.Message {
 	h.t.Helper()

@@ -83,10 +83,13 @@ func (s *Service) Edit(ctx context.Context, by, roomID, messageID, content strin
 			return false, nil
 		}
 		m.Content, m.EditedAt = content, s.now().UnixMilli()
+		if err := r.readdress(ctx, said); err != nil {
+			return false, err
+		}
 		if m.size() > maxMessageSize {
 			return false, &Error{Code: TooLarge, Field: "content", Message: "With the reactions to it, the message would be too large."}
 		}
-		return true, r.readdress(ctx, said)
+		return true, nil
 	})
 }
 
