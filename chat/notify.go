@@ -151,7 +151,10 @@ func (q *QuietHours) end(at time.Time) time.Time {
 	if day := int(time.Date(y, m, d+began, 12, 0, 0, 0, zone).Weekday()); len(q.Days) > 0 && !slices.Contains(q.Days, day) {
 		return at
 	}
-	return time.Date(y, m, d+ends, to/60, to%60, 0, 0, zone)
+	if end := time.Date(y, m, d+ends, to/60, to%60, 0, 0, zone); end.After(at) {
+		return end
+	}
+	return at.Add(time.Duration(to-minute) * time.Minute) // clocks are set today, and it can end twice, or never
 }
 
 // Tells says whether a level lets a message of a kind through in a room.

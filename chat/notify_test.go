@@ -67,6 +67,8 @@ func TestQuietHours(t *testing.T) {
 		{"paused before", nil, "2026-06-10T08:00:00Z", "2026-06-10T09:00:00Z", 0},
 		{"the pause ends in the night", night, "2026-06-10T23:00:00Z", "2026-06-10T12:00:00Z", 17 * time.Hour},
 		{"the night ends in the pause", night, "2026-06-10T12:00:00Z", "2026-06-10T03:00:00Z", 9 * time.Hour},
+		{"the end is in an hour that is left out", &chat.QuietHours{From: "22:00", To: "02:30", TimeZone: "America/New_York"}, "", "2026-03-08T06:45:00Z", 45 * time.Minute},
+		{"in an hour that comes again", &chat.QuietHours{From: "22:00", To: "01:30", TimeZone: "America/New_York"}, "", "2026-11-01T06:10:00Z", 20 * time.Minute},
 		{"a zone that is gone", &chat.QuietHours{From: "00:00", To: "23:59", TimeZone: "Mars/Olympus"}, "", "2026-06-10T12:00:00Z", 0},
 	} {
 		rules := chat.NotifyRules{Quiet: tt.quiet}
