@@ -81,6 +81,7 @@ func (a *api) eraseMe(ctx context.Context, in *struct{ Body ErasePassword }) (*o
 	if err != nil {
 		return nil, err
 	}
+	ctx = context.WithoutCancel(ctx) // who hangs up now must not leave an account behind that is half gone
 	if err := a.Identity.RemoveAccount(ctx, me(ctx), in.Body.Password); err != nil {
 		return nil, err
 	}

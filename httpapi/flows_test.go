@@ -2,9 +2,12 @@ package httpapi_test
 
 import (
 	"bytes"
+	"context"
 	"image"
 	"image/color"
 	"image/png"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -208,6 +211,35 @@ func TestExportAndErase(t *testing.T) {
 	s.api(bob, "GET", "/users?query=ada", nil, 200).json(&found)
 	if len(found.Users) != 0 {
 		t.Errorf("still found: %+v", found)
+	}
+}
+
+// hangsUp is an identity that removes an account while its person hangs up.
+type hangsUp struct {
+	httpapi.Identity
+	hangUp func()
+}
+
+func (h *hangsUp) RemoveAccount(ctx context.Context, p httpapi.Principal, password string) error {
+	defer h.hangUp()
+	return h.Identity.RemoveAccount(ctx, p, password)
+}
+
+// TestEraseGoesOnAfterHangup: an account that cannot be signed in to any more is erased, whether or not somebody waits for it.
+func TestEraseGoesOnAfterHangup(t *testing.T) {
+	h := &hangsUp{}
+	s := newServer(t, func(c *httpapi.Config) { h.Identity, c.Identity = c.Identity, h })
+	ada, bob := s.join("ada"), s.join("bob")
+	ctx, cancel := context.WithCancel(t.Context())
+	h.hangUp = cancel
+	r := httptest.NewRequestWithContext(ctx, http.MethodDelete, "http://chat.test/api/v1/me", strings.NewReader(`{"password":"`+password+`"}`))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Authorization", "Bearer "+ada.token)
+	s.handler.ServeHTTP(httptest.NewRecorder(), r)
+	var u chat.User
+	s.api(bob, "GET", "/users/"+ada.user.UserID, nil, 200).json(&u)
+	if u.Username == "ada" {
+		t.Errorf("what is left: %+v", u)
 	}
 }
 
