@@ -310,11 +310,10 @@ func (d *Deliverer) fanOut(ctx context.Context, roomID string, events []chat.Eve
 	if err != nil {
 		return outcome{}, false, err
 	}
-	parcels := pack(events, to)
 	if d.jobs != nil && (queued || len(to) > d.direct) {
-		return outcome{}, true, d.enqueue(ctx, roomID, events, parcels)
+		return outcome{}, true, d.enqueue(ctx, roomID, events, to)
 	}
-	out, err := d.push(ctx, parcels)
+	out, err := d.push(ctx, pack(events, to))
 	return out, false, err
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"parley/chat"
+	"parley/protocol"
 )
 
 const (
@@ -22,6 +23,9 @@ const (
 	// overtake what still waits there.
 	stayQueued = time.Minute
 	jobTargets = 1000 // connections in one job
+	// jobFrames bounds the frames in one job, as JSON, unless it is one alone: with as much of acknowledgements and all the
+	// connections it stays below the 256 KiB of a message of SQS.
+	jobFrames = 64 << 10
 )
 
 // job is the body of a chat.Job: frames for a part of a room's connections.
@@ -45,8 +49,30 @@ func group(connectionID string) int {
 	return int(h.Sum32() % groups)
 }
 
-// enqueue hands the parcels of events to the queue.
-func (d *Deliverer) enqueue(ctx context.Context, roomID string, told []chat.Event, parcels []parcel) error {
+// enqueue hands events for connections to the queue, some at a time.
+func (d *Deliverer) enqueue(ctx context.Context, roomID string, told []chat.Event, to []target) error {
+	for len(told) > 0 {
+		n, size := 0, 0
+		for n < len(told) {
+			frame, err := json.Marshal(string(protocol.AppendEvent(nil, &told[n])))
+			if err != nil {
+				return fmt.Errorf("write a job: %w", err)
+			}
+			if size += len(frame); n > 0 && size > jobFrames {
+				break
+			}
+			n++
+		}
+		if err := d.enqueuePart(ctx, roomID, told[:n], pack(told[:n], to)); err != nil {
+			return err
+		}
+		told = told[n:]
+	}
+	return nil
+}
+
+// enqueuePart hands the parcels of as many events to the queue as fit into one job.
+func (d *Deliverer) enqueuePart(ctx context.Context, roomID string, told []chat.Event, parcels []parcel) error {
 	var byGroup [groups][]jobTarget
 	for i := range parcels {
 		p := &parcels[i]

@@ -1,7 +1,9 @@
 package apigateway_test
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -172,5 +174,58 @@ func TestCostOfConnecting(t *testing.T) {
 	_, people, _, err := store.New(w.db, nil).Audience(context.Background(), w.room, "", 10)
 	if err != nil || len(people) != 0 {
 		t.Errorf("audience of no room: %v, %v", people, err)
+	}
+}
+
+// taken are the jobs that a queue took, none of which may be larger than SQS takes.
+type taken struct{ bodies [][]byte }
+
+func (q *taken) Enqueue(_ context.Context, jobs ...chat.Job) error {
+	for _, j := range jobs {
+		if len(j.Body) > 256<<10 {
+			return fmt.Errorf("a job of %d bytes", len(j.Body))
+		}
+		q.bodies = append(q.bodies, j.Body)
+	}
+	return nil
+}
+
+// TestLargeMessagesByQueue: a burst of the largest messages still fits into jobs, each message once and in order.
+func TestLargeMessagesByQueue(t *testing.T) {
+	w := newTown(t, 3)
+	w.makeRoom()
+	q := &taken{}
+	p := w.process(func(c *apigateway.Config) { c.Jobs, c.Direct, c.PushFor = q, 1, time.Hour })
+	first := w.head() + 1
+	var told []chat.Event
+	for seq := first; seq < first+24; seq++ {
+		m := &chat.Message{RoomID: w.room, Seq: seq, UserID: w.users[0].UserID, Content: strings.Repeat("<", chat.MaxContent)}
+		told = append(told, chat.Event{Seq: seq, NewMessage: m, Origin: chat.Origin{ConnectionID: "c0"}})
+	}
+	p.Deliver(t.Context(), chat.Delivery{RoomID: w.room, Events: told, Since: time.Now()})
+	seen := map[string]int64{}
+	for _, body := range q.bodies {
+		var j struct {
+			Frames []string
+			To     []struct {
+				ConnectionID string
+				Own          map[int]string
+			}
+		}
+		if err := json.Unmarshal(body, &j); err != nil {
+			t.Fatal(err)
+		}
+		for _, to := range j.To {
+			for i, frame := range j.Frames {
+				want := cmp.Or(seen[to.ConnectionID], first-1) + 1
+				seen[to.ConnectionID] = want
+				if !strings.Contains(frame, fmt.Sprintf(`"seq":%d,`, want)) || to.ConnectionID == "c0" && !strings.Contains(to.Own[i], fmt.Sprintf(`"seq":%d,`, want)) {
+					t.Fatalf("%s is told %.120s in place of %d", to.ConnectionID, frame, want)
+				}
+			}
+		}
+	}
+	if len(seen) != 3 || seen["c0"] != first+23 || seen["c1"] != first+23 || seen["c2"] != first+23 {
+		t.Errorf("told up to %v, not %d", seen, first+23)
 	}
 }
