@@ -15,6 +15,7 @@ type Keeper interface {
 	identity.Provider
 	JWKS() []byte
 	ChangePassword(ctx context.Context, p identity.Principal, current, password string) error
+	RemoveAccount(ctx context.Context, p identity.Principal, password string) error
 }
 
 // Accounts are accounts as the edges want to see them.
@@ -77,7 +78,7 @@ func (a Accounts) ChangePassword(ctx context.Context, p httpapi.Principal, curre
 
 // RemoveAccount implements httpapi.Identity.
 func (a Accounts) RemoveAccount(ctx context.Context, p httpapi.Principal, password string) error {
-	return a.Local.RemoveAccount(ctx, identity.Principal(p), password)
+	return a.keeper.RemoveAccount(ctx, identity.Principal(p), password)
 }
 
 // Sessions implements httpapi.Identity.
