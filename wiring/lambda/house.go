@@ -250,7 +250,10 @@ func (h *house) authenticate(ctx context.Context, c apigateway.Credentials) (api
 		return apigateway.Identity{}, err
 	}
 	users, err := h.store.Users(ctx, p.UserID)
-	if err != nil || len(users) == 0 {
+	if err == nil && len(users) == 0 {
+		err = chat.Errorf(chat.Unauthenticated, "This account is no more.")
+	}
+	if err != nil {
 		return apigateway.Identity{}, err
 	}
 	return apigateway.Identity{UserID: p.UserID, Username: users[0].Username, SessionID: p.SessionID}, nil
