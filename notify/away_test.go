@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -467,4 +470,42 @@ func TestGraceOfEach(t *testing.T) {
 	v.pass(time.Minute)
 	wantBodies(t, "bob, who has read the second", bob, "Ann Tester: one")
 	v.settled()
+}
+
+// TestSilentDevices: devices whose push services say nothing hold up others only as long as one of them.
+func TestSilentDevices(t *testing.T) {
+	v := newTown(t)
+	const devices = 3
+	var arrived sync.WaitGroup
+	arrived.Add(devices)
+	all := make(chan struct{})
+	go func() {
+		arrived.Wait()
+		close(all)
+	}()
+	silent := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		arrived.Done()
+		select {
+		case <-all:
+			w.WriteHeader(http.StatusCreated)
+		case <-time.After(5 * time.Second):
+			t.Error("pushes to one person's devices wait for each other")
+		}
+	}))
+	defer silent.Close()
+	for i := range devices {
+		session := fmt.Sprint("s-", i)
+		v.signIn("u-bob", session)
+		s := request(v.house.service.Subscribe(), "u-bob", session)
+		s.Endpoint = silent.URL + "/" + session
+		_, err := v.Subscribe(t.Context(), s)
+		v.ok(err)
+	}
+	room := v.direct()
+	v.say("u-ann", room, "anybody?")
+	v.clock.Advance(Grace)
+	h, err := v.Handle(t.Context(), room, 1, 0)
+	if err != nil || h.Retry != 0 || h.UpTo == 0 {
+		t.Errorf("%+v, %v", h, err)
+	}
 }

@@ -114,6 +114,12 @@ func (n *Notifier) call(ctx context.Context, r *chat.Room, c *chat.Call) (pushed
 			return false, 0, err
 		}
 	}
+	var (
+		mu    sync.Mutex // guards next
+		next  time.Duration
+		group sync.WaitGroup
+	)
+	defer group.Wait()
 	for i := range devices {
 		s := &devices[i]
 		if alive, err := n.alive(ctx, s); err != nil {
@@ -122,9 +128,15 @@ func (n *Notifier) call(ctx context.Context, r *chat.Room, c *chat.Call) (pushed
 			continue
 		}
 		pushed = true
-		wait = sooner(wait, n.device(ctx, r, c, s, from))
+		group.Go(func() { // side by side: who subscribed many that do not answer holds up others only as long as one
+			w := n.device(ctx, r, c, s, from)
+			mu.Lock()
+			defer mu.Unlock()
+			next = sooner(next, w)
+		})
 	}
-	return pushed, wait, nil
+	group.Wait()
+	return pushed, next, nil
 }
 
 // device pushes to one device what it was not pushed yet; a positive wait says when to try again.

@@ -31,11 +31,8 @@ func (h *house) makeNotifier(ctx context.Context) (*notify.Notifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := notify.Config{Key: h.store, Subscriptions: h.store, Rules: service, Users: h.store, Subject: h.VAPIDSubject, PublicURL: h.PublicURL,
-		AllowPrivate: h.PushPrivate, Logger: h.Logger}
-	if h.Identity == "local" {
-		c.Sessions = h.store
-	}
+	c := notify.Config{Key: h.store, Subscriptions: h.store, Rules: service, Users: h.store, Sessions: h.store, Subject: h.VAPIDSubject,
+		PublicURL: h.PublicURL, AllowPrivate: h.PushPrivate, Logger: h.Logger}
 	if h.VAPIDParameter != "" {
 		cfg, err := h.aws.get(ctx)
 		if err != nil {

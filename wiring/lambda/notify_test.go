@@ -3,6 +3,7 @@ package lambda
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -40,6 +41,17 @@ func TestAway(t *testing.T) {
 	w.ask("POST", "/rooms/"+room.RoomID+"/messages", anna.token, map[string]any{"content": "supper?", "clientMessageId": "1"}, &m)
 
 	stream, notifier := w.function("stream"), w.function("notify")
+	notifier.Identity = "cognito" // whose sessions end here as well
+	lost := service.Subscribe()
+	tables, err := notifier.tables.get(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	point, _ := base64.RawURLEncoding.DecodeString(lost.P256dh)
+	if err := tables.PutPushSubscription(t.Context(), chat.PushSubscription{SubscriptionID: "lost", UserID: berta.id, SessionID: "expired", Endpoint: lost.Endpoint,
+		P256dh: point, Auth: make([]byte, 16), CreatedAt: 1}); err != nil {
+		t.Fatal(err)
+	}
 	jobs := queue.NewLocal(func(ctx context.Context, body []byte) error {
 		e := events.SQSEvent{Records: []events.SQSMessage{{MessageId: "1", Body: string(body)}, {MessageId: "2", Body: string(body)}}}
 		if failed, err := notifier.notify(ctx, e); err != nil || len(failed.BatchItemFailures) != 0 {
@@ -74,6 +86,9 @@ func TestAway(t *testing.T) {
 	}
 	if n, _ := own.Attempts(); n != 0 {
 		t.Error("who wrote it is told")
+	}
+	if n, _ := lost.Attempts(); n != 0 {
+		t.Error("a device is told whose session is over")
 	}
 }
 
