@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs'
+import type { Message } from '../src/protocol/types'
 import { desktop, phone } from './playwright.config'
 import { Chat } from './support/chat'
 import { reduced } from './support/png'
@@ -14,6 +15,8 @@ interface Scene {
   topic: string
   rooms: [name: string, topic: string, last: string][]
   lines: [who: number, text: string, replyTo?: number][]
+  /** Who reacted to which line, with what. */
+  reactions: [line: number, emoji: string, who: number[]][]
   /** Said in the first room. */
   welcome: string
   direct: string
@@ -37,9 +40,10 @@ const english: Scene = {
     [3, 'I can bring the camera and stand on the bridge 📷'],
     [2, 'Wind says south-west, 3 to 4. Who has the long fin?', 0],
     [1, 'It is in the boat house, second shelf. I will pick it up on the way.', 5],
-    [0, 'Perfect. See you all on Sunday!'],
+    [0, 'Perfect, @tom. See you all on Sunday!'],
     [3, '🚣🚣‍♀️🚣‍♂️'],
   ],
+  reactions: [[4, '❤️', [0, 1]], [7, '👍', [1, 2, 3]], [7, '🎉', [0, 3]]],
   welcome: 'Welcome aboard, everybody.',
   direct: 'Can you take the trailer back on Monday?',
   typist: 2,
@@ -62,9 +66,10 @@ const german: Scene = {
     [3, 'Ich bringe die Kamera mit und stelle mich auf die Brücke 📷'],
     [2, 'Wind aus Südwest, 3 bis 4. Wer hat die lange Finne?', 0],
     [1, 'Liegt im Bootshaus, zweites Regal. Ich nehme sie mit.', 5],
-    [0, 'Perfekt. Bis Sonntag!'],
+    [0, 'Perfekt, @tom. Bis Sonntag!'],
     [3, '🚣🚣‍♀️🚣‍♂️'],
   ],
+  reactions: [[4, '❤️', [0, 1]], [7, '👍', [1, 2, 3]], [7, '🎉', [0, 3]]],
   welcome: 'Willkommen an Bord!',
   direct: 'Bringst du am Montag den Hänger zurück?',
   typist: 2,
@@ -84,10 +89,11 @@ async function play(world: World, scene: Scene): Promise<{ cast: Api[]; roomId: 
   await cast[3]!.send((await cast[3]!.direct(mara)).roomId, scene.direct)
   const { roomId } = await mara.createRoom('public', scene.room, scene.topic)
   for (const who of cast.slice(1)) await who.join(roomId)
-  const said: string[] = []
+  const said: Message[] = []
   for (const [who, text, replyTo] of scene.lines) {
-    said.push((await cast[who]!.send(roomId, text, replyTo === undefined ? undefined : said[replyTo])).messageId)
+    said.push(await cast[who]!.send(roomId, text, replyTo === undefined ? undefined : said[replyTo]!.messageId))
   }
+  for (const [line, emoji, people] of scene.reactions) for (const who of people) await cast[who]!.react(said[line]!, emoji)
   return { cast, roomId }
 }
 
