@@ -19,13 +19,16 @@ tool      := go tool -modfile=internal/tools/go.mod
 gotestsum := $(tool) gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg
 web_src   := $(shell find web -path web/node_modules -prune -o -path web/dist -prune -o -type f -not -name '*.go' -not -path 'web/test-results/*' -print 2>/dev/null)
 
-.PHONY: help run build lambda web test check race fuzz soak bench e2e terraform audit test-go test-web lint lint-go lint-web lint-yaml chromium java clean
+.PHONY: help run dev-aws build lambda web test check race fuzz soak bench e2e terraform audit test-go test-web lint lint-go lint-web lint-yaml chromium java clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## build Parley and serve it on LISTEN (127.0.0.1:8080) with the data in DATA (./data)
 	bin/parley serve --listen $(LISTEN) --data $(DATA)
+
+dev-aws: bin/devaws java ## serve the AWS house on LISTEN: the true functions, AWS emulated; nothing is kept
+	bin/devaws --listen $(LISTEN)
 
 test: test-go test-web e2e ## all tests: Go, web, browser
 
@@ -47,7 +50,7 @@ bench: build ## the Go benchmarks of PKG (./...), then a short load of a fresh s
 	go test -run '^$$' -bench . -benchmem $(PKG)
 	bin/parley bench --seconds 5 --warm 2 --connections 2000 --messages 50000
 
-e2e: build chromium | $(RESULTS) ## browser tests: two people, phone and desktop, network loss, kill -9
+e2e: build bin/devaws chromium java | $(RESULTS) ## browser tests: two people, phone and desktop, network loss, kill -9, the AWS house
 	cd web && PLAYWRIGHT_JSON_OUTPUT_FILE=$(abspath $(RESULTS))/playwright.json PARLEY_BIN=$(abspath bin/parley) npm run --silent e2e
 
 audit: ## known weaknesses of what we use: govulncheck, npm audit; asks their databases
@@ -71,6 +74,11 @@ clean: ## remove everything that was built (never data)
 	rm -rf bin dist web/dist web/node_modules web/test-results
 
 # --- parts of the targets above
+
+.PHONY: bin/devaws
+bin/devaws: web/dist/index.html
+	CGO_ENABLED=0 go build -tags lambda.norpc -o bin/functions ./cmd/lambda
+	CGO_ENABLED=0 go build -o bin/devaws ./cmd/devaws
 
 test-go: web/dist/index.html java | $(RESULTS)
 	$(gotestsum) --jsonfile $(RESULTS)/go.json -- -timeout 10m $(PKG)

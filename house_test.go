@@ -67,6 +67,7 @@ var house = map[string]place{
 	"cmd/parley":      {[]string{"..."}, false, "a program may import everything"},
 	"cmd/lambda/zip":  {nil, true, "a tool of the build"},
 	"cmd/lambda":      {[]string{"..."}, false, "a program may import everything"},
+	"cmd/devaws":      {[]string{"..."}, false, "a program may import everything"},
 	"internal/tools":  {nil, true, "the tools have a module of their own"},
 	".":               {nil, true, "tests only"},
 }

@@ -24,11 +24,12 @@ import (
 
 // Config says what to run. Program, DynamoDB and TablePrefix are required.
 type Config struct {
-	Program     string     // the program of all functions, built for this machine
-	DynamoDB    aws.Config // how to reach DynamoDB Local: its BaseEndpoint and credentials
-	TablePrefix string     // of tables that exist
-	Env         []string   // more of the functions' environment, NAME=value
-	Listen      string     // address to serve people at; default a free port of this machine
+	Program     string       // the program of all functions, built for this machine
+	DynamoDB    aws.Config   // how to reach DynamoDB Local: its BaseEndpoint and credentials
+	TablePrefix string       // of tables that exist
+	Env         []string     // more of the functions' environment, NAME=value
+	Listen      string       // address to serve people at; default a free port of this machine
+	App         http.Handler // the web app, at all places that CloudFront does not lead elsewhere; nil: the HTTP API has them
 	Limits      Limits
 	Logger      *slog.Logger // also what the functions say; nil: none
 }
@@ -87,7 +88,7 @@ const (
 
 // House is all of it, running.
 type House struct {
-	URL    string // where people reach it: /ws is the WebSocket API, all else the HTTP API
+	URL    string // where people reach it: /ws is the WebSocket API, /s3 the bucket, all else the HTTP API and the app
 	Faults Faults
 
 	cfg       Config
@@ -145,15 +146,12 @@ func (h *House) start(ctx context.Context) error {
 		return fmt.Errorf("make the bucket: %w", err)
 	}
 
-	outside := http.NewServeMux()
-	outside.HandleFunc("/ws", h.gateway.open)
-	outside.HandleFunc("/", h.proxy)
-	h.serve(ctx, front, outside)
+	bucketHost := http.StripPrefix("/s3", gofakes3.New(s3).Server())
+	h.serve(ctx, front, h.outside(bucketHost))
 
 	inside := http.NewServeMux()
 	inside.HandleFunc("/runtime/{worker}/2018-06-01/runtime/{path...}", h.runtime.serve)
 	inside.HandleFunc("/gateway/{worker}/"+stage+"/@connections/{id}", h.gateway.manage)
-	inside.Handle("/s3/", http.StripPrefix("/s3", gofakes3.New(s3).Server()))
 	inside.HandleFunc("/", h.sqs)
 	h.serve(ctx, back, inside)
 
@@ -174,7 +172,7 @@ func (h *House) environment(name, inner string) []string {
 		"PATH=/usr/bin:/bin", "AWS_REGION=" + region, "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local",
 		"AWS_LAMBDA_FUNCTION_NAME=parley-" + name, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256",
 		"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(inner, "http://") + "/runtime/WORKER",
-		"AWS_ENDPOINT_URL=" + inner, "AWS_ENDPOINT_URL_S3=" + inner + "/s3", "AWS_ENDPOINT_URL_DYNAMODB=" + aws.ToString(h.cfg.DynamoDB.BaseEndpoint),
+		"AWS_ENDPOINT_URL=" + inner, "AWS_ENDPOINT_URL_S3=" + h.URL + "/s3", "AWS_ENDPOINT_URL_DYNAMODB=" + aws.ToString(h.cfg.DynamoDB.BaseEndpoint),
 		"PARLEY_FUNCTION=" + name, "PARLEY_TABLE_PREFIX=" + h.cfg.TablePrefix, "PARLEY_FILES_BUCKET=" + bucket,
 		"PARLEY_FANOUT_QUEUE_URL=" + inner + "/000000000000/fanout.fifo", "PARLEY_NOTIFY_QUEUE_URL=" + inner + "/000000000000/notify.fifo",
 		"PARLEY_SOCKET_ENDPOINT=" + inner + "/gateway/WORKER/" + stage, "PARLEY_PUBLIC_URL=" + h.URL,

@@ -120,6 +120,9 @@ func matches(header, etag string) bool {
 // app serves the web app out of memory: its files by path, without the leading slash.
 type app map[string]asset
 
+// App serves the web app alone, for a house in which the API is reached by other ways.
+func App(files fs.FS) (http.Handler, error) { return newApp(files) }
+
 // newApp reads all files of the web app. A file next to another with the suffix .br or .gz is its compressed form.
 func newApp(files fs.FS) (app, error) {
 	bodies := map[string][]byte{}

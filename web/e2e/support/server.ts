@@ -2,25 +2,30 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 
 const binary = process.env.PARLEY_BIN ?? fileURLToPath(new URL('../../../bin/parley', import.meta.url))
 
-/** One `parley serve` with its own data folder. Its owner must `stop` it. */
+/** Where people talk: one machine, or the AWS house (`make dev-aws`), which keeps nothing when it ends. */
+export type House = 'machine' | 'aws'
+
+/** One `parley serve` with its own data folder, or one AWS house. Its owner must `stop` it. */
 export class Server {
   /** `http://127.0.0.1:PORT`; the same after a restart. */
   url = ''
   private child: ChildProcess | null = null
   private readonly log: string[] = []
+  private readonly house: House
   private readonly data: string
 
-  private constructor(data: string) {
+  private constructor(house: House, data: string) {
+    this.house = house
     this.data = data
   }
 
-  static async start(): Promise<Server> {
-    const server = new Server(await mkdtemp(join(tmpdir(), 'parley-e2e-')))
+  static async start(house: House): Promise<Server> {
+    const server = new Server(house, await mkdtemp(join(tmpdir(), 'parley-e2e-')))
     await server.run('127.0.0.1:0')
     return server
   }
@@ -39,14 +44,17 @@ export class Server {
   async stop(): Promise<void> {
     try {
       const code = await this.end('SIGTERM')
-      if (code !== null && code !== 0) throw new Error(`parley serve ended with ${code}:\n${this.log.slice(-20).join('\n')}`)
+      if (code !== null && code !== 0) throw new Error(`the server ended with ${code}:\n${this.log.slice(-20).join('\n')}`)
     } finally {
       await rm(this.data, { recursive: true, force: true })
     }
   }
 
   private async run(listen: string): Promise<void> {
-    const child = spawn(binary, ['serve', '--listen', listen, '--data', this.data, '--log-format', 'json'], {
+    const [program, args] = this.house === 'aws'
+      ? [join(dirname(binary), 'devaws'), ['--listen', listen, '--functions', join(dirname(binary), 'functions')]]
+      : [binary, ['serve', '--listen', listen, '--data', this.data, '--log-format', 'json']]
+    const child = spawn(program, args, {
       env: { ...process.env, PARLEY_LIMITS: 'off', PARLEY_DRAIN_FOR: '3s' },
       stdio: ['ignore', 'ignore', 'pipe'],
     })
@@ -61,7 +69,7 @@ export class Server {
         listening()
       })
       child.once('error', failed)
-      child.once('exit', (code) => failed(new Error(`parley serve ended with ${code} before it listened:\n${this.log.join('\n')}`)))
+      child.once('exit', (code) => failed(new Error(`the server ended with ${code} before it listened:\n${this.log.join('\n')}`)))
     })
   }
 

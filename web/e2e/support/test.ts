@@ -1,6 +1,6 @@
 import { test as base, type Browser, type BrowserContext, type BrowserContextOptions, expect, type Page } from '@playwright/test'
 import { Api, password } from './api'
-import { Server } from './server'
+import { type House, Server } from './server'
 
 export { expect, password }
 export type { Api, BrowserContext, Page }
@@ -64,10 +64,11 @@ export class World {
 }
 
 /** `test` with a world: a fresh server each; errors in any browser's console fail the test. */
-export const test = base.extend<{ world: World; narrow: boolean }>({
-  world: async ({ browser, contextOptions, viewport, hasTouch, isMobile, deviceScaleFactor, locale, timezoneId }, use) => {
+export const test = base.extend<{ house: House; world: World; narrow: boolean }>({
+  house: ['machine', { option: true }],
+  world: async ({ browser, house, contextOptions, viewport, hasTouch, isMobile, deviceScaleFactor, locale, timezoneId }, use) => {
     const options = { ...contextOptions, viewport, hasTouch, isMobile, locale, timezoneId, ...(deviceScaleFactor && { deviceScaleFactor }) }
-    const server = await Server.start()
+    const server = await Server.start(house)
     const world = new World(server, browser, options)
     try {
       await use(world)
