@@ -58,6 +58,9 @@ func erasedUsername(userID string) string {
 	return "deleted-" + strings.ToLower(userID[max(0, len(userID)-MaxUsername/2):])
 }
 
+// erased tells whether an account is no more than what is left of one.
+func (u *User) erased() bool { return u.Username == erasedUsername(u.UserID) }
+
 // Erase goes on with an erasure until nothing is left, and returns what was removed. It may be interrupted at any moment
 // and begun again, and by several processes: then what is left is removed all the same. NotFound if none is under way.
 func (s *Service) Erase(ctx context.Context, userID string) (Erasure, error) {

@@ -69,6 +69,12 @@ func TestErase(t *testing.T) {
 	v, err := h.svc.Room(h.ctx, "u-bob", direct)
 	h.ok(err)
 	equal(t, "people in the direct room", len(v.Members), 1)
+	_, _, err = h.svc.OpenDirect(h.ctx, "u-bob", []string{"u-ann"})
+	h.ok(err) // what is left of it can still be read
+	_, _, err = h.svc.OpenDirect(h.ctx, "u-cid", []string{"u-ann"})
+	h.code(err, chat.NotFound)
+	_, err = h.svc.SetMember(h.ctx, "u-bob", room, "u-ann", "")
+	h.code(err, chat.NotFound)
 	u, err := h.svc.User(h.ctx, "u-ann")
 	h.ok(err)
 	equal(t, "name", u.Username+" "+u.DisplayName, "deleted-u-ann Deleted account")

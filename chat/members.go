@@ -140,7 +140,7 @@ func (s *Service) SetMember(ctx context.Context, by, roomID, userID string, role
 	if err != nil {
 		return Membership{}, err
 	}
-	if len(found) == 0 {
+	if len(found) == 0 || found[0].erased() {
 		return Membership{}, Errorf(NotFound, "There is no such user.")
 	}
 	var out Membership

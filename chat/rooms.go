@@ -65,6 +65,9 @@ func (s *Service) OpenDirect(ctx context.Context, by string, userIDs []string) (
 	if v, err := s.Room(ctx, by, roomID); CodeOf(err) != NotFound {
 		return v, false, err
 	}
+	if slices.ContainsFunc(found, func(u User) bool { return u.erased() }) {
+		return RoomView{}, false, Errorf(NotFound, "There is no such user.")
+	}
 	if err := s.allow(ctx, LimitSend, by); err != nil {
 		return RoomView{}, false, err
 	}
