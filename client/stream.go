@@ -61,7 +61,8 @@ func (e *CloseError) Error() string {
 }
 
 // Stream is a live connection that is made again whenever it is lost. Each numbered change of each room is told exactly
-// once and in the order of the room's log: it subscribes first, then fetches what it missed, and merges by number.
+// once and in the order of the room's log: it subscribes first, then fetches what it missed, and merges by number. Where
+// the server ends sockets after a time (two hours on AWS) that is one more loss, and the stream briefly Offline.
 type Stream struct {
 	c   *Client
 	opt StreamOptions

@@ -50,6 +50,8 @@ type Config struct {
 	PublicURL *url.URL
 	// SocketURL is where sockets are opened; empty means /ws at the public URL.
 	SocketURL string
+	// SocketLife is how long a socket may live, however busy it is; zero is as long as it likes.
+	SocketLife time.Duration
 	// TrustedProxies are the machines whose X-Forwarded-For and X-Forwarded-Proto are believed.
 	TrustedProxies []netip.Prefix
 	// Version of the program, as it is shown.

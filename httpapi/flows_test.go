@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"parley/chat"
 	"parley/httpapi"
@@ -425,8 +426,18 @@ func TestServerAndTicket(t *testing.T) {
 		Ticket, URL string
 		ExpiresIn   int
 	}
-	s.api(ada, "POST", "/ws-tickets", obj{}, 200).json(&ticket)
-	if ticket.Ticket == "" || ticket.URL != "ws://chat.test/ws" || ticket.ExpiresIn != 30 {
+	answer := s.api(ada, "POST", "/ws-tickets", obj{}, 200)
+	answer.json(&ticket)
+	if ticket.Ticket == "" || ticket.URL != "ws://chat.test/ws" || ticket.ExpiresIn != 30 || bytes.Contains(answer.Body, []byte("maxAge")) {
+		t.Errorf("ticket: %s", answer.Body)
+	}
+}
+
+func TestTicketOfASocketThatEnds(t *testing.T) {
+	s := newServer(t, func(c *httpapi.Config) { c.SocketLife = 2 * time.Hour })
+	var ticket struct{ MaxAgeSeconds int }
+	s.api(s.join("ada"), "POST", "/ws-tickets", obj{}, 200).json(&ticket)
+	if ticket.MaxAgeSeconds != 7200 {
 		t.Errorf("ticket: %+v", ticket)
 	}
 }

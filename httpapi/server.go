@@ -37,6 +37,7 @@ type Ticket struct {
 	Ticket    string `json:"ticket" doc:"Works once."`
 	URL       string `json:"url" doc:"Connect to this with ?ticket= and the ticket, and the subprotocol parley.v1." example:"wss://chat.example.org/ws"`
 	ExpiresIn int64  `json:"expiresIn" doc:"Seconds." example:"30"`
+	MaxAge    int64  `json:"maxAgeSeconds,omitempty" doc:"Seconds after which the socket is ended, however busy it is: open the next one before that. Absent where sockets live as long as they like." example:"7200"`
 }
 
 func (a *api) serverRoutes() {
@@ -56,7 +57,7 @@ func (a *api) getServer(ctx context.Context, _ *none) (*out[Server], error) {
 
 func (a *api) createTicket(ctx context.Context, _ *none) (*out[Ticket], error) {
 	ticket, life, err := a.Identity.IssueTicket(ctx, me(ctx))
-	return &out[Ticket]{Ticket{ticket, a.socketURL(ctx), int64(life.Seconds())}}, err
+	return &out[Ticket]{Ticket{ticket, a.socketURL(ctx), int64(life.Seconds()), int64(a.SocketLife.Seconds())}}, err
 }
 
 // publicURL is where the client sees this server.

@@ -135,10 +135,13 @@ func (w *town) event(ctx context.Context, e events.APIGatewayWebsocketProxyReque
 
 func (p *person) connect(connectionID string) {
 	p.town.Helper()
-	var ticket struct{ Ticket, URL string }
+	var ticket struct {
+		Ticket, URL   string
+		MaxAgeSeconds int
+	}
 	p.town.ask("POST", "/ws-tickets", p.token, nil, &ticket)
-	if ticket.URL != "wss://chat.example.org/ws" {
-		p.town.Errorf("socket URL: %s", ticket.URL)
+	if ticket.URL != "wss://chat.example.org/ws" || ticket.MaxAgeSeconds != 7200 {
+		p.town.Errorf("ticket: %+v", ticket)
 	}
 	e := events.APIGatewayWebsocketProxyRequest{Headers: map[string]string{"Origin": "https://chat.example.org", "Sec-WebSocket-Protocol": "parley.v1"},
 		QueryStringParameters: map[string]string{"ticket": ticket.Ticket}}

@@ -9,6 +9,8 @@ export interface Channel {
   post<A extends keyof Actions>(action: A, data: Actions[A]): void
   /** Says that what was missed is there: what comes from now on may be told. */
   caughtUp(): void
+  /** Closes as `close` does, once no request waits for its answer. */
+  retire(): void
   /** Closes without a word to `closed`. */
   close(code?: number): void
   /** Gives it up as if it had closed by itself. */

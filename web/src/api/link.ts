@@ -20,6 +20,13 @@ const blockedAfter = 2
 const socketAgain = 30_000
 const socketAgainCap = 300_000
 
+/** When in a socket's life the next one is opened: at a random moment between these parts of it. */
+const nextFrom = 0.9
+const nextTo = 0.97
+
+/** Browsers take a longer one for none at all. */
+const longestTimer = 2 ** 31 - 1
+
 export type StopReason = 'badFrame' | 'removed' | 'tooMany'
 
 /** See stores/connection.ts for what each means; `expired` ends the link. */
@@ -32,7 +39,7 @@ export type LinkStatus =
 
 export interface LinkOptions {
   /** A fresh ticket; rejects with ApiError `unauthenticated` when the session is over. */
-  ticket: () => Promise<{ ticket: string; url: string }>
+  ticket: () => Promise<{ ticket: string; url: string; maxAgeSeconds?: number }>
   /** Renews the access token after the server refused the session. */
   renew: () => Promise<void>
   open: (url: string, handlers: ChannelHandlers) => Promise<Channel>
@@ -45,6 +52,10 @@ export interface LinkOptions {
   onFrame: ChannelHandlers['frame']
   /** The socket is open and its frames arrive: fetch what was missed. A rejection counts as a failed connection. */
   onOpen: (socket: Channel) => Promise<void>
+  /** The next socket is open, and frames arrive from both: fetch what neither told. A rejection counts as a failed attempt. */
+  onNext: (socket: Channel) => Promise<void>
+  /** The next socket has taken the place of the former. */
+  onHandedOver: (socket: Channel) => void
   /** The heads of the rooms' logs, at each heartbeat. */
   onHeads: (heads: Record<string, number>) => void
   /** An attempt failed, or a connection was lost. */
@@ -54,11 +65,25 @@ export interface LinkOptions {
 /** How one connection, or the attempt at one, ended; `switched`: to try a socket again. */
 type Ending = { kind: 'lost'; waitAtLeast: number } | { kind: 'switched' } | { kind: 'refused' } | { kind: 'expired' } | { kind: 'stopped'; reason: StopReason }
 
-/** Keeps one socket open, from `start` to `stop`: connects, beats, and comes back with growing, jittered pauses. */
+/** One channel, and how it ends if nobody here closes it. */
+interface Line {
+  channel: Channel
+  closed: Promise<Ending>
+  /** Milliseconds after which the server ends it, if it does. */
+  life?: number
+}
+
+/**
+ * Keeps one socket open, from `start` to `stop`: connects, beats, and comes back with growing, jittered pauses. Where the
+ * server ends sockets after a time, the next one is opened before and takes over without a break.
+ */
 export class Link {
   private readonly options: LinkOptions
   private abort: AbortController | null = null
-  private socket: Channel | null = null
+  private line: Line | null = null
+  /** During a hand-over: the one that is to follow, then the one that awaits its last answers. */
+  private next: Channel | null = null
+  private former: Channel | null = null
   private wake: () => void = () => {}
   /** Sockets in a row that did not open, and how often one was then tried in vain from the slower way. */
   private blocked = 0
@@ -72,7 +97,7 @@ export class Link {
 
   /** The open socket, if there is one. */
   get current(): Channel | null {
-    return this.socket?.isOpen ? this.socket : null
+    return this.line?.channel.isOpen ? this.line.channel : null
   }
 
   start(): void {
@@ -84,8 +109,7 @@ export class Link {
   stop(): void {
     this.abort?.abort()
     this.abort = null
-    this.socket?.close()
-    this.socket = null
+    this.closeAll()
     this.wake()
     this.options.onStatus({ status: 'idle' })
   }
@@ -98,7 +122,12 @@ export class Link {
 
   /** The browser says that the network is gone: a socket would notice only much later. */
   networkLost(): void {
-    this.socket?.abandon()
+    this.line?.channel.abandon()
+  }
+
+  private closeAll(): void {
+    for (const channel of [this.former, this.next, this.line?.channel]) channel?.close()
+    this.former = this.next = this.line = null
   }
 
   /** Finds out soon whether the socket still lives, e.g. when a page is looked at again. */
@@ -114,7 +143,6 @@ export class Link {
       const began = this.options.now()
       const ending = await this.connection(signal)
       if (signal.aborted) return
-      this.socket = null
       if (ending.kind === 'switched') continue
       this.options.onLost()
       if (this.options.now() - began > stableAfter) failures = refusals = 0
@@ -144,52 +172,115 @@ export class Link {
     }
   }
 
-  /** Makes a connection and lives through it. */
+  /** Makes a connection and lives through it, as long as one socket hands over to the next. */
   private async connection(signal: AbortSignal): Promise<Ending> {
     this.options.onStatus({ status: 'connecting' })
-    let close: (code: number) => void = () => {}
-    const closed = new Promise<number>((resolve) => { close = resolve })
-    const timers: ReturnType<typeof setTimeout>[] = []
+    let beating: ReturnType<typeof setInterval> | undefined
     try {
-      const socket = await this.channel({ frame: this.options.onFrame, closed: (code) => close(code) })
+      let line = await this.openLine(this.anyChannel)
       const slow = this.blocked >= blockedAfter
       if (signal.aborted) {
-        socket.close()
-        return { kind: 'lost', waitAtLeast: 0 }
+        line.channel.close()
+        return lost
       }
-      this.socket = socket
+      this.line = line
       this.options.onStatus({ status: 'syncing' })
-      const caughtUp = await Promise.race([this.options.onOpen(socket).then(() => true), closed.then(() => false)])
-      if (!caughtUp) return ending(await closed)
-      socket.caughtUp()
+      const caughtUp = await Promise.race([this.options.onOpen(line.channel).then(() => true), line.closed.then(() => false)])
+      if (!caughtUp) return await line.closed
+      line.channel.caughtUp()
       this.options.onStatus({ status: 'open', slow })
-      timers.push(setInterval(() => void this.beat(socket), pingEvery))
-      const switched = new Promise<Ending>((resolve) => { this.switchNow = () => resolve({ kind: 'switched' }) })
-      if (!slow) return ending(await closed)
-      timers.push(setTimeout(() => this.switchNow(), Math.min(socketAgain * 2 ** this.vain++, socketAgainCap) * (0.8 + 0.4 * this.options.random())))
-      const end = await Promise.race([switched, closed.then(ending)])
-      // The last one of these tries a socket; if it fails too, the slower way goes on at once.
-      if (end.kind === 'switched') {
-        socket.close()
-        this.blocked = blockedAfter - 1
+      beating = setInterval(() => { if (this.current) void this.beat(this.current) }, pingEvery)
+      if (slow) return await this.slowly(line)
+      for (;;) {
+        const next = await this.successor(line, signal)
+        if ('kind' in next) return next
+        line = next
       }
-      return end
     } catch (error) {
-      this.socket?.close()
       if (error instanceof SocketRefused) return ending(error.code)
       if (error instanceof ApiError && error.code === 'unauthenticated') return { kind: 'expired' }
-      return { kind: 'lost', waitAtLeast: (error instanceof ApiError && error.retryAfterMs) || 0 }
+      return { kind: 'lost', waitAtLeast: waitAsked(error) }
     } finally {
-      for (const timer of timers) clearInterval(timer)
-      this.switchNow = () => {}
+      clearInterval(beating)
+      if (!signal.aborted) this.closeAll()
     }
   }
 
-  /** Opens a socket; or, where the server answers but sockets failed several times in a row, takes the slower way. */
-  private async channel(handlers: ChannelHandlers): Promise<Channel> {
-    const { ticket, url } = await this.options.ticket()
+  /** Lives through a connection without a socket, until it is time to try one again. */
+  private async slowly({ channel, closed }: Line): Promise<Ending> {
+    const wait = Math.min(socketAgain * 2 ** this.vain++, socketAgainCap) * (0.8 + 0.4 * this.options.random())
+    const switched = new Promise<Ending>((resolve) => { this.switchNow = () => resolve({ kind: 'switched' }) })
+    const timer = setTimeout(() => this.switchNow(), wait)
+    const end = await Promise.race([switched, closed])
+    clearTimeout(timer)
+    this.switchNow = () => {}
+    // The last one of these tries a socket; if it fails too, the slower way goes on at once.
+    if (end.kind === 'switched') {
+      channel.close()
+      this.blocked = blockedAfter - 1
+    }
+    return end
+  }
+
+  /** Lives through one socket, until it ends or the next has taken over. While the next cannot be had, it goes on. */
+  private async successor(line: Line, stopped: AbortSignal): Promise<Line | Ending> {
+    if (line.life === undefined) return line.closed
+    const over = new AbortController()
+    const end = await Promise.race([line.closed, this.followed(line.life, AbortSignal.any([stopped, over.signal]))])
+    over.abort()
+    return this.line && this.line !== line ? this.line : end
+  }
+
+  /** Waits until a socket's life nears its end and hands over, as often as it takes; at the latest the signal ends it. */
+  private async followed(life: number, signal: AbortSignal): Promise<Ending> {
+    await sleep(life * (nextFrom + (nextTo - nextFrom) * this.options.random()), signal)
+    for (let failures = 1; !signal.aborted; failures++) {
+      try {
+        await this.handOver(signal)
+        break
+      } catch (error) {
+        await sleep(Math.max(backoff(failures, this.options.random), waitAsked(error)), signal)
+      }
+    }
+    return lost
+  }
+
+  /** Opens the next socket and closes its gaps while the present one goes on; from then on requests go over the next. */
+  private async handOver(signal: AbortSignal): Promise<void> {
+    const line = await this.openLine(this.openSocket)
+    const next = line.channel
+    if (signal.aborted) return next.close()
+    this.next = next
     try {
-      const socket = await within(this.options.open(`${url}?ticket=${encodeURIComponent(ticket)}`, handlers), openWithin)
+      await this.options.onNext(next)
+      if (!next.isOpen) throw new ApiError('network', 'The next connection is gone.')
+    } catch (error) {
+      next.close()
+      throw error
+    }
+    if (signal.aborted) return next.close()
+    this.former?.close()
+    this.former = this.line?.channel ?? null
+    this.line = line
+    this.next = null
+    this.former?.retire()
+    this.options.onHandedOver(next)
+  }
+
+  private async openLine(open: LinkOptions['open']): Promise<Line> {
+    const { ticket, url, maxAgeSeconds } = await this.options.ticket()
+    let close: (code: number) => void = () => {}
+    const closed = new Promise<Ending>((resolve) => { close = (code) => resolve(ending(code)) })
+    const channel = await open(`${url}?ticket=${encodeURIComponent(ticket)}`, { frame: this.options.onFrame, closed: close })
+    return { channel, closed, ...(maxAgeSeconds && { life: maxAgeSeconds * 1000 }) }
+  }
+
+  private readonly openSocket: LinkOptions['open'] = (url, handlers) => within(this.options.open(url, handlers), openWithin)
+
+  /** Opens a socket; or, where the server answers but sockets failed several times in a row, takes the slower way. */
+  private readonly anyChannel: LinkOptions['open'] = async (url, handlers) => {
+    try {
+      const socket = await this.openSocket(url, handlers)
       this.blocked = this.vain = 0
       return socket
     } catch (error) {
@@ -223,10 +314,30 @@ export class Link {
   }
 }
 
+const lost: Ending = { kind: 'lost', waitAtLeast: 0 }
+
+function waitAsked(error: unknown): number {
+  return (error instanceof ApiError && error.retryAfterMs) || 0
+}
+
+/** Waits, but no longer than until the signal. */
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve()
+    const end = () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
+    const timer = setTimeout(end, Math.min(ms, longestTimer))
+    signal.addEventListener('abort', end)
+  })
+}
+
 function ending(code: number): Ending {
   const reason = stopping.get(code)
   if (reason) return { kind: 'stopped', reason }
-  return code === sessionEnded ? { kind: 'refused' } : { kind: 'lost', waitAtLeast: 0 }
+  return code === sessionEnded ? { kind: 'refused' } : lost
 }
 
 /** Rejects when opening takes too long, and closes the socket should it open after all. */

@@ -61,6 +61,10 @@ export class Poll implements Channel {
     if (action === 'typing' && this.isOpen) this.routes.typing((data as Actions['typing']).roomId).catch(() => {})
   }
 
+  retire(): void {
+    this.close()
+  }
+
   close(): void {
     this.abort.abort()
   }

@@ -94,7 +94,8 @@ export class Routes {
   dropSubscription = (endpoint: string) => this.http.request<void>('DELETE', '/push/subscriptions', { body: { endpoint } })
   testPush = () => this.http.request<{ results: PushResult[] }>('POST', '/push/test', { body: {} })
 
-  ticket = () => this.http.request<{ ticket: string; url: string; expiresIn: number }>('POST', '/ws-tickets', { body: {} })
+  /** What opens one socket; `maxAgeSeconds` where the server ends sockets of that age. */
+  ticket = () => this.http.request<{ ticket: string; url: string; expiresIn: number; maxAgeSeconds?: number }>('POST', '/ws-tickets', { body: {} })
 }
 
 function seg(value: string): string {

@@ -20,6 +20,7 @@ export class Socket implements Channel {
   private readonly waiting = new Map<string, Waiting>()
   private lastId = 0
   private done = false
+  private retiring = false
 
   private constructor(ws: WebSocket, handlers: ChannelHandlers) {
     this.ws = ws
@@ -45,6 +46,7 @@ export class Socket implements Channel {
       const timer = setTimeout(() => {
         this.waiting.delete(requestId)
         reject(gone())
+        this.closeIfDue()
       }, within)
       this.waiting.set(requestId, { resolve: resolve, reject, timer })
       this.ws.send(JSON.stringify({ action, requestId, data }))
@@ -62,6 +64,12 @@ export class Socket implements Channel {
 
   /** A socket tells from the beginning: whoever listens keeps it until the time has come. */
   caughtUp(): void {}
+
+  /** Closes as `close` does, once no request waits for its answer. */
+  retire(): void {
+    this.retiring = true
+    this.closeIfDue()
+  }
 
   /** Closes without a word to `closed`. */
   close(code = 1000): void {
@@ -91,6 +99,11 @@ export class Socket implements Channel {
     clearTimeout(waiting.timer)
     if (frame.type === 'error') waiting.reject(ApiError.fromFrame(frame.data, frame.requestId))
     else waiting.resolve(frame.data as never)
+    this.closeIfDue()
+  }
+
+  private closeIfDue(): void {
+    if (this.retiring && !this.done && this.waiting.size === 0) this.close()
   }
 
   private end(code: number): void {

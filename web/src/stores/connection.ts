@@ -43,6 +43,8 @@ export const useConnection = defineStore('connection', () => {
     onStatus: show,
     onFrame: dispatch.frame,
     onOpen: dispatch.catchUp,
+    onNext: dispatch.closeGaps,
+    onHandedOver: dispatch.askPresence,
     onHeads: dispatch.heads,
     onLost: dispatch.lost,
   })

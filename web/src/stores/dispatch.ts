@@ -58,6 +58,17 @@ export function useDispatch() {
       if (waiting === mine) waiting = null
       mine.forEach(take)
     }
+    askPresence(socket)
+  }
+
+  /** The next socket is open while the former still tells: asks for what neither may have told. */
+  async function closeGaps(socket: Channel): Promise<void> {
+    const { rooms } = await socket.request('ping', {})
+    await useTimelines().syncTo(rooms, socket)
+    heads(rooms)
+  }
+
+  function askPresence(socket: Channel): void {
     void socket.request('getClients', {}).then(({ clients }) => usePeople().setPresence(...clients), ignoreRefusal)
   }
 
@@ -78,7 +89,7 @@ export function useDispatch() {
     void useOutbox().flush()
   }
 
-  return { frame, catchUp, opened, heads, held, synced, lost }
+  return { frame, catchUp, closeGaps, askPresence, opened, heads, held, synced, lost }
 }
 
 function ignoreRefusal(error: unknown): void {

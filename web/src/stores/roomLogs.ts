@@ -6,6 +6,9 @@ import { useConnection } from './connection'
 import { useRooms } from './rooms'
 import { useSession } from './session'
 
+/** Rooms that one `sync` asks for: its frame must not grow too large. */
+const syncedAtOnce = 200
+
 export interface LogHandlers {
   /** True if messages of the room are held: then its log must have no holes. */
   hasWindow: (roomId: string) => boolean
@@ -68,16 +71,28 @@ export function useRoomLogs({ hasWindow, apply, reload }: LogHandlers) {
   }
 
   /** After a new socket: brings every window up to date. Rejects if the server cannot be asked. */
-  async function syncAll(socket: Channel): Promise<void> {
-    let owed = [...logs.keys()].filter((roomId) => hasWindow(roomId) && useRooms().get(roomId))
+  function syncAll(socket: Channel): Promise<void> {
+    return sync(mine().filter(hasWindow), socket)
+  }
+
+  /** Brings every room up to the heads that were named; one without a head may have been left. Rejects likewise. */
+  function syncTo(heads: Record<string, number>, socket: Channel): Promise<void> {
+    return sync(mine().filter((roomId) => (heads[roomId] ?? Infinity) > (applied(roomId) ?? 0)), socket)
+  }
+
+  async function sync(owed: string[], socket: Channel): Promise<void> {
     while (owed.length > 0) {
-      const { rooms } = await socket.request('sync', { rooms: appliedOf(owed) })
+      const { rooms } = await socket.request('sync', { rooms: appliedOf(owed.slice(0, syncedAtOnce)) })
       // Every answer brings at least one room further; an empty one would never end.
       if (rooms.length === 0) return
       const unfinished = await Promise.all(rooms.map(async (room) => (await takeSync(room) ? room.roomId : null)))
       const answered = new Set(rooms.map((room) => room.roomId))
       owed = owed.filter((roomId) => !answered.has(roomId) || unfinished.includes(roomId))
     }
+  }
+
+  function mine(): string[] {
+    return [...logs.keys()].filter((roomId) => useRooms().get(roomId))
   }
 
   function appliedOf(roomIds: string[]): Record<string, number> {
@@ -129,7 +144,7 @@ export function useRoomLogs({ hasWindow, apply, reload }: LogHandlers) {
 
   /** How far each of one's rooms was taken in. */
   function held(): Record<string, number> {
-    return appliedOf([...logs.keys()].filter((roomId) => useRooms().get(roomId)))
+    return appliedOf(mine())
   }
 
   /** Takes what a connection without a socket brought. What an answer had no place for comes with the next. */
@@ -155,5 +170,5 @@ export function useRoomLogs({ hasWindow, apply, reload }: LogHandlers) {
     syncing.clear()
   }
 
-  return { applied, begin, rewind, take, syncAll, held, takeAll, checkHeads, forget, reset }
+  return { applied, begin, rewind, take, syncAll, syncTo, held, takeAll, checkHeads, forget, reset }
 }

@@ -355,7 +355,7 @@ export const useTimelines = defineStore('timelines', () => {
 
   return {
     view, open, close, loadBefore, loadAfter, jumpToPresent, reveal, revealAt, locate, find, addresses, lastOwn, edit, remove,
-    takeOwn, settle, loadOpened, countAfter, countWithin, begin: logs.begin, take: logs.take, syncAll: logs.syncAll,
+    takeOwn, settle, loadOpened, countAfter, countWithin, begin: logs.begin, take: logs.take, syncAll: logs.syncAll, syncTo: logs.syncTo,
     heldLogs: logs.held, takeAll: logs.takeAll, checkHeads: logs.checkHeads, forget, flush: cache.flush, reset,
   }
 })

@@ -51,6 +51,10 @@ export class FakeServer {
   refuse: (request: string, body: Record<string, unknown>) => Refusal | undefined = () => undefined
   /** Waits before answering a request over HTTP. */
   hold: (request: string) => Promise<void> | undefined = () => undefined
+  /** Milliseconds that a frame is on its way, to a socket or from it; frames never overtake each other. */
+  delay: (frame: { type: string } | { action: string }, socket: FakeSocket) => number = () => 0
+  /** Seconds after which a socket is ended; 0 is never. */
+  socketLife = 0
   /** How far behind `sync` still helps, and how many events fit into an answer. */
   syncLimit = 2000
   syncFits = 500
@@ -179,7 +183,7 @@ export class FakeServer {
     if (request === 'POST /auth/refresh') return this.login(this.cookie)
     if (request === 'POST /auth/logout') return void (this.cookie = null)
     if (!userId) fail('unauthenticated')
-    if (request === 'POST /ws-tickets') return { ticket: `${userId}/${++this.tickets}`, url: 'ws://parley.test/ws', expiresIn: 30 }
+    if (request === 'POST /ws-tickets') return { ticket: `${userId}/${++this.tickets}`, url: 'ws://parley.test/ws', expiresIn: 30, ...(this.socketLife > 0 && { maxAgeSeconds: this.socketLife }) }
     if (request === 'POST /sync') {
       const rooms = Object.entries(body.rooms as Record<string, number>).map(([id, last]) => this.sync(id, last, userId))
       if (body.wait === undefined) return { rooms }

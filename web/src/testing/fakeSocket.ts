@@ -9,6 +9,8 @@ export class FakeSocket {
   onclose: ((event: { code: number }) => void) | null = null
   readonly userId: string
   private readonly server: FakeServer
+  /** When the last frame of each way arrives. */
+  private readonly due = { in: 0, out: 0 }
 
   constructor(server: FakeServer, url: string) {
     this.server = server
@@ -22,17 +24,26 @@ export class FakeSocket {
     if (refused?.status) return this.drop(refused.status)
     this.readyState = 1
     this.server.sockets.add(this)
+    if (this.server.socketLife > 0) setTimeout(() => this.drop(1001), this.server.socketLife * 1000)
     this.onopen?.()
   }
 
   send(data: string): void {
     const frame = JSON.parse(data) as { action: string; requestId?: string; data: unknown }
-    queueMicrotask(() => { if (this.readyState === 1) this.server.act(this, frame) })
+    this.carry('out', frame, () => this.server.act(this, frame))
   }
 
   deliver(frame: ServerFrame): void {
     const data = JSON.stringify(frame)
-    queueMicrotask(() => { if (this.readyState === 1) this.onmessage?.({ data }) })
+    this.carry('in', frame, () => this.onmessage?.({ data }))
+  }
+
+  private carry(way: 'in' | 'out', frame: { type: string } | { action: string }, arrive: () => void): void {
+    const arriveIfOpen = () => { if (this.readyState === 1) arrive() }
+    const now = Date.now()
+    this.due[way] = Math.max(this.due[way], now + this.server.delay(frame, this))
+    if (this.due[way] > now) setTimeout(arriveIfOpen, this.due[way] - now)
+    else queueMicrotask(arriveIfOpen)
   }
 
   close(code = 1000): void {

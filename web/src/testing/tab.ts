@@ -22,12 +22,12 @@ import { until } from './until'
 export type Tab = ReturnType<typeof openTab>
 
 /** One tab of the browser: the whole app below its components, with a fake server behind it. */
-export function openTab(server: FakeServer, withLock: WithLock = makeLocks(undefined)) {
+export function openTab(server: FakeServer, withLock: WithLock = makeLocks(undefined), random = () => 0) {
   const app = createApp({})
   const pinia: Pinia = createPinia()
   app.use(pinia)
   const services = makeServices({
-    fetch: server.fetch, withLock, random: () => 0,
+    fetch: server.fetch, withLock, random,
     putBytes: server.putBytes,
     openSocket: (url, handlers) => Socket.open(url, handlers, socketsOf(server)),
   })
