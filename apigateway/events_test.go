@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -85,13 +86,15 @@ func TestReloadIsNoGoing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newTown(t, 2)
 		w.makeRoom()
-		go func() {
+		var back sync.WaitGroup
+		back.Go(func() {
 			time.Sleep(500 * time.Millisecond)
 			w.connect(w.process(), 0, "again")
-		}()
+		})
 		if _, err := w.process().Handle(t.Context(), event("DISCONNECT", "c0", "")); err != nil {
 			t.Fatal(err)
 		}
+		back.Wait()
 		if n := contains(w.conns.sent["c1"], `"online":false`); n != 0 {
 			t.Errorf("the other heard %q", w.conns.sent["c1"])
 		}
