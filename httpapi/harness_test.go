@@ -27,6 +27,7 @@ import (
 	"parley/names"
 	"parley/store"
 	"parley/store/pebble"
+	"parley/wiring/accounts"
 )
 
 // nobody is a Deliverer with no connections.
@@ -38,78 +39,6 @@ func (nobody) ToUser(context.Context, string, chat.Event)          {}
 func (nobody) Disconnect(_ context.Context, userID, sessID string) {}
 func (nobody) Online(context.Context, ...string) (map[string]bool, error) {
 	return map[string]bool{}, nil
-}
-
-// local makes an *identity.Local an httpapi.Identity, as wiring does.
-type local struct{ *identity.Local }
-
-func (l local) ServerInfo(ctx context.Context) (httpapi.ServerInfo, error) {
-	s, err := l.Local.ServerInfo(ctx)
-	return httpapi.ServerInfo{Name: s.Name, Registration: string(s.Registration), Empty: s.Empty}, err
-}
-
-func (l local) Verify(token string) (httpapi.Principal, error) {
-	p, err := l.Local.Verify(token)
-	return httpapi.Principal(p), err
-}
-
-func (l local) Register(ctx context.Context, r httpapi.Registration) (chat.User, bool, error) {
-	return l.Local.Register(ctx, identity.Registration(r))
-}
-
-func (l local) Login(ctx context.Context, username, password string, d httpapi.Device) (httpapi.Grant, error) {
-	g, err := l.Local.Login(ctx, identity.Credentials{Username: username, Password: password}, identity.Device(d))
-	return httpapi.Grant(g), err
-}
-
-func (l local) Refresh(ctx context.Context, token string, d httpapi.Device) (httpapi.Grant, error) {
-	g, err := l.Local.Refresh(ctx, token, identity.Device(d))
-	return httpapi.Grant(g), err
-}
-
-func (l local) ChangePassword(ctx context.Context, p httpapi.Principal, current, password string) error {
-	return l.Local.ChangePassword(ctx, identity.Principal(p), current, password)
-}
-
-func (l local) RemoveAccount(ctx context.Context, p httpapi.Principal, password string) error {
-	return l.Local.RemoveAccount(ctx, identity.Principal(p), password)
-}
-
-func (l local) Sessions(ctx context.Context, userID string) ([]httpapi.Session, error) {
-	all, err := l.Local.Sessions(ctx, userID)
-	return each(all, func(s identity.Session) httpapi.Session { return httpapi.Session(s) }), err
-}
-
-func (l local) IssueTicket(ctx context.Context, p httpapi.Principal) (string, time.Duration, error) {
-	t, err := l.Local.IssueTicket(ctx, identity.Principal(p))
-	return t.Ticket, t.ExpiresIn, err
-}
-
-func (l local) CreateInvite(ctx context.Context, p httpapi.Principal, roomID string, maxUses int, expiresIn time.Duration) (httpapi.Invite, error) {
-	i, err := l.Local.CreateInvite(ctx, identity.Principal(p), identity.NewInvite{RoomID: roomID, MaxUses: maxUses, ExpiresIn: expiresIn})
-	return httpapi.Invite(i), err
-}
-
-func (l local) Invites(ctx context.Context, userID string) ([]httpapi.Invite, error) {
-	all, err := l.Local.Invites(ctx, userID)
-	return each(all, func(i identity.Invite) httpapi.Invite { return httpapi.Invite(i) }), err
-}
-
-func (l local) InspectInvite(ctx context.Context, token string) (httpapi.InvitePreview, error) {
-	p, err := l.Local.InspectInvite(ctx, token)
-	return httpapi.InvitePreview(p), err
-}
-
-func (l local) DeleteInvite(ctx context.Context, p httpapi.Principal, inviteID string) error {
-	return l.Local.DeleteInvite(ctx, identity.Principal(p), inviteID)
-}
-
-func each[A, B any](in []A, f func(A) B) []B {
-	out := make([]B, len(in))
-	for i := range in {
-		out[i] = f(in[i])
-	}
-	return out
 }
 
 // buffer is a log that several goroutines write.
@@ -185,7 +114,7 @@ func newServerOn(t testing.TB, bucket *blob.Bucket, key []byte, change ...func(*
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := httpapi.Config{Service: s.service, Identity: local{people}, Avatars: files.NewAvatars(bucket, 1<<20), Files: s.files, Limiter: limiter,
+	c := httpapi.Config{Service: s.service, Identity: accounts.New(people, people), Avatars: files.NewAvatars(bucket, 1<<20), Files: s.files, Limiter: limiter,
 		Version: "test", Logger: logger, Web: fstest.MapFS{
 			"index.html":         {Data: []byte("<!doctype html><title>app</title>")},
 			"assets/app-1234.js": {Data: []byte("console.log(1) // a long enough script")},
