@@ -86,7 +86,7 @@ func TestDeletedText(t *testing.T) {
 	m := &c.New[0]
 	m.MessageID = chat.NewMessageID(m.CreatedAt, m.Seq)
 	m.Attachments = []chat.Attachment{{FileID: "f1", Filename: "secret.txt"}}
-	m.Reactions, m.Mentions = map[string][]string{"👍": {"u-bob"}}, []string{"u-bob"}
+	m.Reactions, m.Mentions = chat.Reactions{{Emoji: "👍", UserIDs: []string{"u-bob"}}}, []string{"u-bob"}
 	h.ok(h.store.Commit(h.ctx, c))
 	_, err = h.svc.Edit(h.ctx, "u-ann", room, m.MessageID, "second secret")
 	h.ok(err)

@@ -187,8 +187,8 @@ func (m *Message) size() int {
 	for _, a := range m.Attachments {
 		n += 128 + 2*len(a.Filename) + len(a.ContentType)
 	}
-	for emoji, users := range m.Reactions {
-		n += 8 + len(emoji) + 32*len(users)
+	for i := range m.Reactions {
+		n += 8 + len(m.Reactions[i].Emoji) + 32*len(m.Reactions[i].UserIDs)
 	}
 	return n + 32*len(m.Mentions)
 }

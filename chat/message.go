@@ -13,22 +13,22 @@ const (
 
 // Message is one message as it is now.
 type Message struct {
-	RoomID          string              `json:"roomId"`
-	Seq             int64               `json:"seq"`                  // the log number that created it
-	UpdatedSeq      int64               `json:"updatedSeq,omitempty"` // the log number of its latest change
-	MessageID       string              `json:"messageId"`            // ULID; see NewMessageID
-	UserID          string              `json:"userId"`
-	Username        string              `json:"username"`
-	Content         string              `json:"content"` // empty once deleted
-	CreatedAt       Millis              `json:"createdAt"`
-	ClientMessageID string              `json:"clientMessageId"`
-	EditedAt        Millis              `json:"editedAt,omitempty"`
-	DeletedAt       Millis              `json:"deletedAt,omitempty"`
-	ReplyTo         string              `json:"replyTo,omitempty"`  // messageId in the same room
-	ThreadID        string              `json:"threadId,omitempty"` // messageId of a thread's root
-	Attachments     []Attachment        `json:"attachments"`
-	Reactions       map[string][]string `json:"reactions"` // emoji to user ids, in the order they came
-	Mentions        []string            `json:"mentions"`  // user ids
+	RoomID          string       `json:"roomId"`
+	Seq             int64        `json:"seq"`                  // the log number that created it
+	UpdatedSeq      int64        `json:"updatedSeq,omitempty"` // the log number of its latest change
+	MessageID       string       `json:"messageId"`            // ULID; see NewMessageID
+	UserID          string       `json:"userId"`
+	Username        string       `json:"username"`
+	Content         string       `json:"content"` // empty once deleted
+	CreatedAt       Millis       `json:"createdAt"`
+	ClientMessageID string       `json:"clientMessageId"`
+	EditedAt        Millis       `json:"editedAt,omitempty"`
+	DeletedAt       Millis       `json:"deletedAt,omitempty"`
+	ReplyTo         string       `json:"replyTo,omitempty"`  // messageId in the same room
+	ThreadID        string       `json:"threadId,omitempty"` // messageId of a thread's root
+	Attachments     []Attachment `json:"attachments"`
+	Reactions       Reactions    `json:"reactions"`
+	Mentions        []string     `json:"mentions"` // user ids
 
 	// Ordinal counts messages: this is the room's Ordinal-th. Unread counts are differences of ordinals.
 	Ordinal int64 `json:"-"`

@@ -14,8 +14,8 @@ const (
 // maxMessageSize bounds Message.size, so that a message fits into a frame of 32 KiB whatever is done to it.
 const maxMessageSize = 31 << 10
 
-// React adds by's reaction to a message; reacting again with the same emoji changes nothing. Reactions to one emoji stay
-// in the order in which they came.
+// React adds by's reaction to a message; reacting again with the same emoji changes nothing. The emoji stay in the order
+// in which they first came, and so do the people of each.
 func (s *Service) React(ctx context.Context, by, roomID, messageID, emoji string) (Message, error) {
 	emoji, err := s.parseEmoji(emoji)
 	if err != nil {
@@ -26,18 +26,11 @@ func (s *Service) React(ctx context.Context, by, roomID, messageID, emoji string
 		if m.DeletedAt != 0 {
 			return false, wasDeleted()
 		}
-		if slices.Contains(m.Reactions[emoji], by) {
+		if slices.Contains(m.Reactions.Of(emoji), by) {
 			return false, nil
 		}
-		total := 0
-		for _, people := range m.Reactions {
-			total += len(people)
-		}
-		if m.Reactions == nil {
-			m.Reactions = make(map[string][]string, 1)
-		}
-		m.Reactions[emoji] = append(m.Reactions[emoji], by)
-		if total >= MaxReactions || len(m.Reactions) > MaxReactionEmoji || m.size() > maxMessageSize {
+		m.Reactions = m.Reactions.with(emoji, by)
+		if m.Reactions.people() > MaxReactions || len(m.Reactions) > MaxReactionEmoji || m.size() > maxMessageSize {
 			return false, Errorf(Conflict, "The message has as many reactions as it can have.")
 		}
 		return true, nil
@@ -52,13 +45,10 @@ func (s *Service) Unreact(ctx context.Context, by, roomID, messageID, emoji stri
 	}
 	return s.changeMessage(ctx, by, roomID, messageID, func(_ context.Context, r *revision) (bool, error) {
 		m := &r.msg
-		i := slices.Index(m.Reactions[emoji], by)
-		if i < 0 {
+		if !slices.Contains(m.Reactions.Of(emoji), by) {
 			return false, nil
 		}
-		if m.Reactions[emoji] = slices.Delete(m.Reactions[emoji], i, i+1); len(m.Reactions[emoji]) == 0 {
-			delete(m.Reactions, emoji)
-		}
+		m.Reactions = m.Reactions.without(emoji, by)
 		return true, nil
 	})
 }

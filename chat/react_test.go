@@ -26,7 +26,7 @@ func TestReactions(t *testing.T) {
 	react("u-cid", "👍")
 	react("u-bob", "👍")
 	got := react("u-bob", "❤") // in its qualified form
-	equal(t, "reactions", fmt.Sprint(got.Reactions), "map[❤️:[u-bob] 👍:[u-cid u-bob]]")
+	equal(t, "reactions", fmt.Sprint(got.Reactions), "[{👍 [u-cid u-bob]} {❤️ [u-bob]}]")
 	equal(t, "updatedSeq", got.UpdatedSeq, head+3)
 	equal(t, "text", got.Content, "hello")
 	equal(t, "editedAt", got.EditedAt, 0)
@@ -47,8 +47,17 @@ func TestReactions(t *testing.T) {
 	h.ok(err)
 	got, err = h.svc.Unreact(h.ctx, "u-bob", room, m.MessageID, "❤")
 	h.ok(err)
-	equal(t, "reactions", fmt.Sprint(got.Reactions), "map[👍:[u-bob]]")
-	equal(t, "stored", fmt.Sprint(h.history(room)[0].Reactions), "map[👍:[u-bob]]")
+	equal(t, "reactions", fmt.Sprint(got.Reactions), "[{👍 [u-bob]}]")
+	equal(t, "stored", fmt.Sprint(h.history(room)[0].Reactions), "[{👍 [u-bob]}]")
+	react("u-ann", "🎉")
+	react("u-cid", "1️⃣")
+	react("u-ann", "👍")
+	_, err = h.svc.Unreact(h.ctx, "u-ann", room, m.MessageID, "🎉")
+	h.ok(err)
+	react("u-ann", "❤️")
+	got = react("u-cid", "🎉") // came again, so last
+	equal(t, "reactions", fmt.Sprint(got.Reactions), "[{👍 [u-bob u-ann]} {1️⃣ [u-cid]} {❤️ [u-ann]} {🎉 [u-cid]}]")
+	equal(t, "stored", fmt.Sprint(h.history(room)[0].Reactions), fmt.Sprint(got.Reactions))
 
 	h.ears.Forget()
 	for _, emoji := range []string{"", "a", "👍👍", strings.Repeat("👍", 2500), "\xff"} {
@@ -87,7 +96,7 @@ func TestReactionsAtOnce(t *testing.T) {
 	all.Wait()
 	equal(t, "head", h.head(room), m.Seq+12)
 	for _, e := range emoji {
-		got := slices.Sorted(slices.Values(h.history(room)[0].Reactions[e]))
+		got := slices.Sorted(slices.Values(h.history(room)[0].Reactions.Of(e)))
 		equal(t, e, fmt.Sprint(got), "[u-ann u-bob u-cid]")
 	}
 }
@@ -162,7 +171,7 @@ func (h *house) crowd(room, text string, n int) chat.Message {
 	h.ok(err)
 	r := rooms[0]
 	r.HeadSeq++
-	m.Reactions, m.UpdatedSeq = map[string][]string{"👍": people}, r.HeadSeq
+	m.Reactions, m.UpdatedSeq = chat.Reactions{{Emoji: "👍", UserIDs: people}}, r.HeadSeq
 	h.ok(h.store.Commit(h.ctx, chat.Commit{After: r.HeadSeq - 1, Room: r, Changed: []chat.Message{m},
 		Changes: []chat.Change{{RoomID: room, Seq: r.HeadSeq, Kind: chat.MessageChanged, By: "u-bob", At: 1, MessageSeq: m.Seq}}}))
 	return m

@@ -71,12 +71,7 @@ func (e *env) equalMessage(got, want *chat.Message) {
 func plain(m *chat.Message) string {
 	c := *m
 	c.Attachments, c.Reactions, c.Mentions = nil, nil, nil
-	var emoji []string
-	for k, v := range m.Reactions {
-		emoji = append(emoji, fmt.Sprintf("%q:%q", k, v))
-	}
-	slices.Sort(emoji)
-	return fmt.Sprintf("%+v %+v %v %q", c, m.Attachments, emoji, m.Mentions)
+	return fmt.Sprintf("%+v %+v %q %q", c, m.Attachments, m.Reactions, m.Mentions)
 }
 
 func logRoundTrip(e *env) {
@@ -85,7 +80,8 @@ func logRoundTrip(e *env) {
 	m := &c.New[0]
 	m.EditedAt, m.ReplyTo, m.ThreadID = 5, "01ARZ3NDEKTSV4RRFFQ69G5FAV", "01ARZ3NDEKTSV4RRFFQ69G5FAW"
 	m.Attachments = []chat.Attachment{{FileID: "f1", Filename: "a\"b.png", ContentType: "image/png", Size: 1 << 40, Width: 640, Height: 480, Thumbnail: true}}
-	m.Reactions = map[string][]string{"👍": {"u-bob", "u-ann"}, "🎉": {"u-ann"}}
+	m.Reactions = chat.Reactions{ // in an order that nothing sorts them into
+		{Emoji: "👍", UserIDs: []string{"u-bob", "u-ann"}}, {Emoji: "🎉", UserIDs: []string{"u-cid", "u-ann"}}, {Emoji: "🚀", UserIDs: []string{"u-ann"}}, {Emoji: "1️⃣", UserIDs: []string{"u-ann"}}}
 	m.Mentions = []string{"u-bob", "u-cid"}
 	e.commit(c)
 
@@ -95,7 +91,7 @@ func logRoundTrip(e *env) {
 		e.equalMessage(&got[i], &c.New[i])
 	}
 	same(e, "room", e.room("r1"), s.Room)
-	got[0].Reactions["👍"][0], got[0].Content = "changed by the caller", "changed by the caller"
+	got[0].Reactions[0].UserIDs[0], got[0].Content = "changed by the caller", "changed by the caller"
 	again := e.all("r1")
 	e.equalMessage(&again[0], &c.New[0])
 

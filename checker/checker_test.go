@@ -20,7 +20,7 @@ func honest(t *testing.T) *History {
 	message := func(seq int64, user, content string) *chat.Message {
 		return &chat.Message{
 			RoomID: room, Seq: seq, MessageID: fmt.Sprintf("m%d", seq), UserID: user, Username: user, Content: content, CreatedAt: seq,
-			ClientMessageID: fmt.Sprintf("c%d", seq), Attachments: []chat.Attachment{}, Reactions: map[string][]string{}, Mentions: []string{},
+			ClientMessageID: fmt.Sprintf("c%d", seq), Attachments: []chat.Attachment{}, Reactions: chat.Reactions{}, Mentions: []string{},
 		}
 	}
 	frame := func(v any) string {

@@ -74,7 +74,7 @@ func TestTwoPeopleTalk(t *testing.T) {
 	reaction := "/rooms/" + room + "/messages/" + first.MessageID + "/reactions/%F0%9F%91%8D"
 	for range 2 {
 		s.api(bob, "PUT", reaction, nil, 200).json(&reacted)
-		if r := reacted.Reactions["👍"]; len(r) != 1 || r[0] != bob.user.UserID || reacted.UpdatedSeq != edited.UpdatedSeq+1 {
+		if r := reacted.Reactions.Of("👍"); len(r) != 1 || r[0] != bob.user.UserID || reacted.UpdatedSeq != edited.UpdatedSeq+1 {
 			t.Errorf("reacted: %+v", reacted)
 		}
 	}

@@ -17,6 +17,7 @@ func newRegistry() huma.Registry {
 	r.RegisterTypeAlias(reflect.TypeFor[chat.Role](), reflect.TypeFor[roleSchema]())
 	r.RegisterTypeAlias(reflect.TypeFor[chat.ChangeKind](), reflect.TypeFor[changeSchema]())
 	r.RegisterTypeAlias(reflect.TypeFor[chat.Code](), reflect.TypeFor[codeSchema]())
+	r.RegisterTypeAlias(reflect.TypeFor[chat.Reactions](), reflect.TypeFor[map[string][]string]())
 	return r
 }
 

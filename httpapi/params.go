@@ -90,9 +90,6 @@ func whole(m *chat.Message) *chat.Message {
 		return nil
 	}
 	m.Attachments, m.Mentions = list(m.Attachments), list(m.Mentions)
-	if m.Reactions == nil {
-		m.Reactions = map[string][]string{}
-	}
 	return m
 }
 

@@ -22,7 +22,7 @@ func sample() *chat.Message {
 	return &chat.Message{
 		RoomID: "r1", Seq: 12, UpdatedSeq: 14, MessageID: "01JD9QZ0000000000000000012", UserID: "u1", Username: "ada",
 		Content: "Grüße, \"Welt\" <&>\n\tvon \\ mir 👋", CreatedAt: 1764000000000, ClientMessageID: "c-1", EditedAt: 1764000005000,
-		ReplyTo: "01JD9QZ0000000000000000011", Reactions: map[string][]string{"👍": {"u2", "u1"}, "🎉": {"u3"}}, Mentions: []string{"u2"},
+		ReplyTo: "01JD9QZ0000000000000000011", Reactions: chat.Reactions{{Emoji: "👍", UserIDs: []string{"u2", "u1"}}, {Emoji: "🎉", UserIDs: []string{"u3"}}}, Mentions: []string{"u2"},
 		Attachments: []chat.Attachment{{FileID: "f1", Filename: "a b.png", ContentType: "image/png", Size: 1234, Width: 40, Height: 30, Thumbnail: true}},
 	}
 }

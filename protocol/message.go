@@ -1,8 +1,6 @@
 package protocol
 
 import (
-	"maps"
-	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -30,11 +28,10 @@ func AppendMessage(dst []byte, m *chat.Message) []byte {
 		dst = appendAttachment(comma(dst, i), &m.Attachments[i])
 	}
 	dst = append(dst, `],"reactions":{`...)
-	if len(m.Reactions) > 0 {
-		for i, emoji := range slices.Sorted(maps.Keys(m.Reactions)) {
-			dst = appendString(comma(dst, i), emoji)
-			dst = appendStrings(append(dst, ':'), m.Reactions[emoji])
-		}
+	for i := range m.Reactions {
+		r := &m.Reactions[i]
+		dst = appendString(comma(dst, i), r.Emoji)
+		dst = appendStrings(append(dst, ':'), r.UserIDs)
 	}
 	dst = appendStrings(append(dst, `},"mentions":`...), m.Mentions)
 	return append(dst, '}')

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"pgregory.net/rapid"
 
@@ -22,6 +23,40 @@ func text() *rapid.Generator[string] {
 	)
 }
 
+// reactions are in any order, each emoji once.
+func reactions() *rapid.Generator[chat.Reactions] {
+	emoji := rapid.SliceOfNDistinct(text().Filter(utf8.ValidString), 0, 3, rapid.ID)
+	return rapid.Custom(func(t *rapid.T) chat.Reactions {
+		var out chat.Reactions
+		for _, e := range emoji.Draw(t, "emoji") {
+			out = append(out, chat.Reaction{Emoji: e, UserIDs: rapid.SliceOfN(text(), 1, 3).Draw(t, "people")})
+		}
+		return out
+	})
+}
+
+// Reactions come out of JSON in the order in which they went in, by either encoder.
+func TestReactionsKeepTheirOrder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := chat.Message{Reactions: reactions().Draw(t, "reactions")}
+		for i := range m.Reactions {
+			for j, id := range m.Reactions[i].UserIDs {
+				m.Reactions[i].UserIDs[j] = strings.ToValidUTF8(id, "?")
+			}
+		}
+		slow, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range [][]byte{protocol.AppendMessage(nil, &m), slow} {
+			var back chat.Message
+			if err := json.Unmarshal(text, &back); err != nil || !reflect.DeepEqual(back.Reactions, m.Reactions) {
+				t.Fatalf("%v came back from %s as %v, %v", m.Reactions, text, back.Reactions, err)
+			}
+		}
+	})
+}
+
 func message() *rapid.Generator[chat.Message] {
 	number := rapid.OneOf(rapid.Just(int64(0)), rapid.Int64())
 	attachment := rapid.Custom(func(t *rapid.T) chat.Attachment {
@@ -36,7 +71,7 @@ func message() *rapid.Generator[chat.Message] {
 			EditedAt: number.Draw(t, "edited"), DeletedAt: number.Draw(t, "deleted"),
 			ReplyTo: text().Draw(t, "reply"), ThreadID: text().Draw(t, "thread"),
 			Attachments: rapid.SliceOfN(attachment, 0, 3).Draw(t, "attachments"),
-			Reactions:   rapid.MapOfN(text().Filter(func(s string) bool { return strings.ToValidUTF8(s, "") == s }), rapid.SliceOfN(text(), 1, 3), 0, 3).Draw(t, "reactions"),
+			Reactions:   reactions().Draw(t, "reactions"),
 			Mentions:    rapid.SliceOfN(text(), 0, 3).Draw(t, "mentions"),
 		}
 	})
@@ -91,9 +126,6 @@ func TestEventsEqualEncodingJSON(t *testing.T) {
 func withoutNil(m chat.Message) chat.Message {
 	if m.Attachments == nil {
 		m.Attachments = []chat.Attachment{}
-	}
-	if m.Reactions == nil {
-		m.Reactions = map[string][]string{}
 	}
 	if m.Mentions == nil {
 		m.Mentions = []string{}

@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"reflect"
 	"slices"
 	"testing"
 
@@ -161,13 +162,13 @@ func TestReactionsAreToldToTheRoom(t *testing.T) {
 	hello := ann.say(t, garden, "hello")
 	for range 2 { // the second changes nothing
 		m, err := bob.React(t.Context(), garden, hello.MessageID, "👍🏽")
-		if err != nil || !slices.Equal(m.Reactions["👍🏽"], []string{bob.UserID}) || m.UpdatedSeq != hello.Seq+1 {
+		if err != nil || !slices.Equal(m.Reactions.Of("👍🏽"), []string{bob.UserID}) || m.UpdatedSeq != hello.Seq+1 {
 			t.Fatalf("reacting gives %+v, %v", m, err)
 		}
 	}
 	for _, e := range []*ear{annHears, bobHears} {
 		ev := e.await(t, "the reaction", func(e client.Event) bool { return e.Updated != nil && len(e.Updated.Reactions) == 1 })
-		if ev.Seq != hello.Seq+1 || ev.Updated.Content != "hello" || !slices.Equal(ev.Updated.Reactions["👍🏽"], []string{bob.UserID}) {
+		if ev.Seq != hello.Seq+1 || ev.Updated.Content != "hello" || !slices.Equal(ev.Updated.Reactions.Of("👍🏽"), []string{bob.UserID}) {
 			t.Errorf("%s is told %+v", e.name, ev.Updated)
 		}
 	}
@@ -175,6 +176,20 @@ func TestReactionsAreToldToTheRoom(t *testing.T) {
 		t.Fatalf("taking it back gives %+v, %v", m, err)
 	}
 	annHears.orderly(t, garden, hello.Seq, hello.Seq+2)
+	for _, r := range []struct {
+		by    *person
+		emoji string
+	}{{bob, "🚀"}, {ann, "👍"}, {bob, "1️⃣"}, {ann, "🚀"}} { // in no order that anything would sort them into
+		if _, err := r.by.React(t.Context(), garden, hello.MessageID, r.emoji); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := chat.Reactions{{Emoji: "🚀", UserIDs: []string{bob.UserID, ann.UserID}}, {Emoji: "👍", UserIDs: []string{ann.UserID}}, {Emoji: "1️⃣", UserIDs: []string{bob.UserID}}}
+	ev := bobHears.await(t, "the last reaction", func(e client.Event) bool { return e.Updated != nil && e.Seq == hello.Seq+6 })
+	page, err := bob.History(t.Context(), garden, chat.PageQuery{})
+	if err != nil || !reflect.DeepEqual(ev.Updated.Reactions, want) || !reflect.DeepEqual(page.Messages[0].Reactions, want) {
+		t.Errorf("told %v, stored %v (%v), want the order in which they came", ev.Updated.Reactions, page.Messages[0].Reactions, err)
+	}
 	if _, err := eve.React(t.Context(), garden, hello.MessageID, "👍"); chat.CodeOf(err) != chat.Forbidden {
 		t.Errorf("eve reacts where she is not: %v", err)
 	}
