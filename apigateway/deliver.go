@@ -306,14 +306,15 @@ func (d *Deliverer) left(ctx context.Context, roomID, userID string, a *audience
 
 // fanOut tells events to all who hear the room now: at once, or if they are many by the queue.
 func (d *Deliverer) fanOut(ctx context.Context, roomID string, events []chat.Event, a *audience, queued bool) (outcome, bool, error) {
-	to, err := d.targets(ctx, a.people)
+	to, ending, err := d.targets(ctx, a.people)
 	if err != nil {
 		return outcome{}, false, err
 	}
 	if d.jobs != nil && (queued || len(to) > d.direct) {
-		return outcome{}, true, d.enqueue(ctx, roomID, events, to)
+		return outcome{deaf: ending}, true, d.enqueue(ctx, roomID, events, to)
 	}
 	out, err := d.push(ctx, pack(events, to))
+	out.deaf = append(out.deaf, ending...)
 	return out, false, err
 }
 

@@ -104,6 +104,63 @@ func TestThrottledAndFailing(t *testing.T) {
 	}
 }
 
+// TestCannotBeClosed: a connection that takes nothing and could not be closed either, however often it was tried, is told
+// nothing more and counts as gone, but is not forgotten before it is closed.
+func TestCannotBeClosed(t *testing.T) {
+	for name, again := range map[string]func(w *town, p *process){
+		"by the next message": func(w *town, p *process) { w.say(p, 0, "next") },
+		"by the clock": func(w *town, p *process) {
+			if err := p.Heal(w.Context()); err != nil {
+				w.Error(err)
+			}
+		},
+		"by its own ping, and the clock": func(w *town, p *process) {
+			if _, err := p.Handle(w.Context(), event("MESSAGE", "c1", `{"action":"ping","requestId":"1"}`)); err != nil {
+				w.Error(err)
+			}
+			if err := p.Heal(w.Context()); err != nil {
+				w.Error(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, g, p := faulty(t)
+			g.Answer(func(id, _ string) int {
+				if id == "c1" {
+					return http.StatusTooManyRequests
+				}
+				return 0
+			})
+			g.Refuse(func(string) int { return http.StatusTooManyRequests })
+			w.say(p, 0, "m1")
+			gone := `"presence","data":{"userId":"` + w.users[1].UserID + `","online":false`
+			if g.EndsAsked() < 2 || len(g.Ended()) != 0 || contains(g.Sent("c0"), gone) != 1 {
+				t.Errorf("asked %d times to end, ended %v, c0 heard %q", g.EndsAsked(), g.Ended(), g.Sent("c0"))
+			}
+			if online, err := p.Online(t.Context(), w.users[1].UserID); err != nil || online[w.users[1].UserID] {
+				t.Errorf("online: %v, %v", online, err)
+			}
+			g.Answer(nil)
+			w.say(p, 0, "m2") // the gateway takes posts again, and ends nothing yet
+			if got := g.Sent("c1"); len(got) != 0 {
+				t.Errorf("after what it missed it heard %q", got)
+			}
+			s := store.New(w.db, nil)
+			if all, err := s.ConnectionsOf(t.Context(), w.users[1].UserID); err != nil || len(all[w.users[1].UserID]) != 1 {
+				t.Errorf("noted: %+v, %v", all, err)
+			}
+			g.Refuse(nil)
+			again(w, p)
+			if all, err := s.ConnectionsOf(t.Context(), w.users[1].UserID); err != nil || len(all) != 0 || !slices.Equal(g.Ended(), []string{"c1"}) {
+				t.Errorf("noted: %+v, %v; ended: %v", all, err, g.Ended())
+			}
+			if contains(g.Sent("c0"), gone) != 1 {
+				t.Errorf("c0 heard %q", g.Sent("c0"))
+			}
+		})
+	}
+}
+
 // TestWhoMustNotHear: strangers hear nothing; who joins hears from their joining on, who is removed up to it.
 func TestWhoMustNotHear(t *testing.T) {
 	w, g, p := faulty(t)

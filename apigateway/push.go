@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,7 +21,8 @@ import (
 // Bounds of pushing.
 const (
 	parallel   = 128              // connections pushed to at once by one function
-	postFor    = time.Second      // for the frames of one step to one connection, with repetitions
+	postFor    = time.Second      // for the frames of one step to one connection, or its end, with repetitions
+	noteFor    = time.Second      // for noting that a connection is to end, also when all else is over
 	settleFor  = 10 * time.Second // a connection heard of so lately may not be open yet: 410 says nothing of it
 	postTries  = 5
 	maxBackoff = 300 * time.Millisecond
@@ -51,6 +54,24 @@ func NewManagement(cfg aws.Config, endpoint string) *apigatewaymanagementapi.Cli
 type target struct {
 	id, userID string
 	seen       chat.Millis
+}
+
+// each calls f for all, many at once, until ctx ends.
+func each[T any](ctx context.Context, all []T, f func(T)) {
+	var calls sync.WaitGroup
+	defer calls.Wait()
+	slots := make(chan struct{}, parallel)
+	for _, v := range all {
+		select {
+		case slots <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		calls.Go(func() {
+			defer func() { <-slots }()
+			f(v)
+		})
+	}
 }
 
 // parcel is frames for one connection, in order; frames are shared by all who hear the same.
@@ -132,25 +153,50 @@ func isGone(err error) bool {
 // settle forgets the connections that are gone, and ends those that would miss something without noticing: their clients
 // come back and sync.
 func (d *Deliverer) settle(ctx context.Context, out outcome) {
-	for _, to := range out.deaf {
+	each(ctx, distinct(out.deaf), func(to target) {
 		d.logger.WarnContext(ctx, "ending a connection that takes nothing", "connection", to.id, "user", to.userID)
 		d.end(ctx, to)
-	}
+	})
 	now := d.now().UnixMilli()
-	for _, to := range out.gone {
-		if now-to.seen > settleFor.Milliseconds() {
-			d.forget(ctx, to)
-		}
+	settled := slices.DeleteFunc(distinct(out.gone), func(to target) bool { return now-to.seen <= settleFor.Milliseconds() })
+	each(ctx, settled, func(to target) { d.forget(ctx, to) })
+}
+
+// distinct leaves out what is there twice.
+func distinct(all []target) []target {
+	slices.SortFunc(all, func(a, b target) int { return strings.Compare(a.id, b.id) })
+	return slices.CompactFunc(all, func(a, b target) bool { return a.id == b.id })
+}
+
+// end closes a connection and forgets it. One that cannot be closed now, the gateway being busy, is noted as ending: it is
+// told nothing from then on, and closed by whoever tells its person something, by Heal, or when it says something itself.
+func (d *Deliverer) end(ctx context.Context, to target) {
+	err := d.close(ctx, to)
+	if err == nil || isGone(err) {
+		d.forget(ctx, to)
+		return
+	}
+	d.logger.WarnContext(ctx, "could not end a connection yet", "connection", to.id, "error", err)
+	if to.userID == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteFor)
+	defer cancel()
+	last, err := d.store.End(ctx, to.userID, to.id)
+	if err != nil {
+		d.logger.ErrorContext(ctx, "could not note that a connection is to end", "connection", to.id, "error", err)
+	}
+	if last {
+		d.offline(ctx, to.userID)
 	}
 }
 
-// end closes a connection and forgets it.
-func (d *Deliverer) end(ctx context.Context, to target) {
+// close asks the gateway to close a connection.
+func (d *Deliverer) close(ctx context.Context, to target) error {
+	ctx, cancel := context.WithTimeout(ctx, postFor)
+	defer cancel()
 	_, err := d.client.DeleteConnection(ctx, &apigatewaymanagementapi.DeleteConnectionInput{ConnectionId: &to.id})
-	if err != nil && !isGone(err) {
-		d.logger.WarnContext(ctx, "could not end a connection", "connection", to.id, "error", err)
-	}
-	d.forget(ctx, to)
+	return err
 }
 
 // forget removes a connection, and tells that its person went if it was their last one.
@@ -167,17 +213,22 @@ func (d *Deliverer) forget(ctx context.Context, to target) {
 	}
 }
 
-// targets are the connections of people.
-func (d *Deliverer) targets(ctx context.Context, userIDs []string) ([]target, error) {
+// targets are the connections of people, and those of them that are still to be closed.
+func (d *Deliverer) targets(ctx context.Context, userIDs []string) (open, ending []target, err error) {
 	found, err := d.store.ConnectionsOf(ctx, userIDs...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	out := make([]target, 0, len(found))
+	open = make([]target, 0, len(found))
 	for _, id := range userIDs {
 		for _, c := range found[id] {
-			out = append(out, target{c.ConnectionID, id, c.LastSeen})
+			to := target{c.ConnectionID, id, c.LastSeen}
+			if c.Ending {
+				ending = append(ending, to)
+			} else {
+				open = append(open, to)
+			}
 		}
 	}
-	return out, nil
+	return open, ending, nil
 }

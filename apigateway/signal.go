@@ -74,7 +74,7 @@ func (d *Deliverer) volatile(ctx context.Context, e *chat.Event, people map[stri
 		}
 	}
 	slices.Sort(ids)
-	to, err := d.targets(ctx, ids)
+	to, _, err := d.targets(ctx, ids)
 	if err != nil {
 		d.logger.WarnContext(ctx, "a signal was not told", "error", err)
 		return
@@ -108,7 +108,7 @@ func (d *Deliverer) Online(ctx context.Context, userIDs ...string) (map[string]b
 }
 
 func (d *Deliverer) alive(c chat.Connection) bool {
-	return d.now().UnixMilli()-c.LastSeen <= chat.AliveFor.Milliseconds()
+	return !c.Ending && d.now().UnixMilli()-c.LastSeen <= chat.AliveFor.Milliseconds()
 }
 
 // Disconnect implements chat.Deliverer. API Gateway knows no close codes of ours: an error frame says why before the end.
@@ -129,7 +129,7 @@ func (d *Deliverer) Disconnect(ctx context.Context, userID, sessionID string) {
 }
 
 // Heal looks after people of whom connections are noted: those that were not heard of for long are asked of the gateway,
-// and forgotten if they are gone. A function calls it from time to time, since $disconnect is told at best.
+// and forgotten if they are gone; those that could not be closed are closed. A function calls it from time to time, since $disconnect is told at best.
 func (d *Deliverer) Heal(ctx context.Context) error {
 	for cursor := ""; ; {
 		ids, next, err := d.store.Connected(ctx, cursor, 100)
@@ -140,16 +140,18 @@ func (d *Deliverer) Heal(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		var silent []chat.Connection
 		for _, id := range ids {
 			if len(found[id]) == 0 { // all expired
 				d.forget(ctx, target{userID: id})
 			}
 			for _, c := range found[id] {
 				if !d.alive(c) {
-					d.ask(ctx, c)
+					silent = append(silent, c)
 				}
 			}
 		}
+		each(ctx, silent, func(c chat.Connection) { d.ask(ctx, c) })
 		if next == "" {
 			return nil
 		}
@@ -157,8 +159,12 @@ func (d *Deliverer) Heal(ctx context.Context) error {
 	}
 }
 
-// ask finds out whether a silent connection is still there.
+// ask finds out whether a silent connection is still there, and closes one that is to end.
 func (d *Deliverer) ask(ctx context.Context, c chat.Connection) {
+	if c.Ending {
+		d.end(ctx, target{c.ConnectionID, c.UserID, c.LastSeen})
+		return
+	}
 	_, err := d.client.GetConnection(ctx, &apigatewaymanagementapi.GetConnectionInput{ConnectionId: &c.ConnectionID})
 	switch {
 	case err != nil && isGone(err):

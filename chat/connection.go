@@ -13,6 +13,7 @@ type Connection struct {
 	SessionID    string // of the sign-in that opened it
 	ConnectedAt  Millis
 	LastSeen     Millis // when it was last heard of, give or take a few minutes
+	Ending       bool   // it was to be closed, which did not succeed yet: it is told nothing, and counts as gone
 }
 
 // Lives of what is noted of connections.
@@ -37,6 +38,10 @@ type Connections interface {
 	// forget the last one at once, one is told so. A connection that is forgotten already is no error; an empty id forgets
 	// a person all of whose connections have expired.
 	Forget(ctx context.Context, userID, connectionID string) (last bool, err error)
+	// End takes everything from a connection that is to be closed but the memory that it is: Connection does not find it,
+	// ConnectionsOf tells that it is Ending, until it is forgotten. last is as of Forget, which does not say it again.
+	// One that is forgotten already is no error.
+	End(ctx context.Context, userID, connectionID string) (last bool, err error)
 	// ConnectionsOf returns all connections that are noted of people, those silent for longer than AliveFor included.
 	// Username and ConnectedAt are left out.
 	ConnectionsOf(ctx context.Context, userIDs ...string) (map[string][]Connection, error)

@@ -25,6 +25,7 @@ func RunConnections(t *testing.T, open func(t *testing.T, now func() time.Time) 
 		"Connections/ComeAndGo": comeAndGo,
 		"Connections/Silent":    silent,
 		"Connections/Limit":     connectionLimit,
+		"Connections/Ending":    ending,
 		"Connections/AtOnce":    connectAtOnce,
 		"Audiences/Hear":        hear,
 		"Audiences/Tell":        tell,
@@ -129,6 +130,41 @@ func silent(e *connEnv) {
 	same(e.env, "connections after a day", len(all), 0)
 	e.forget("anna", "")
 	same(e.env, "connected after a day", len(e.connected()), 0)
+}
+
+// ending: a connection that could not be closed yet is no more but for those who close it.
+func ending(e *connEnv) {
+	end := func(id string) bool {
+		e.Helper()
+		last, err := e.End(e.ctx, "anna", id)
+		e.ok(err)
+		return last
+	}
+	e.connect("anna", "a1=")
+	e.connect("anna", "a2=")
+	c, err := e.Connection(e.ctx, "a1=")
+	e.ok(err)
+	same(e.env, "last of two", end("a1="), false)
+	_, err = e.Connection(e.ctx, "a1=")
+	e.code(err, chat.NotFound)
+	e.clock.Advance(time.Minute)
+	e.ok(e.Alive(e.ctx, c, e.clock.Now().UnixMilli())) // it does not come back
+	_, err = e.Connection(e.ctx, "a1=")
+	e.code(err, chat.NotFound)
+	same(e.env, "last", end("a2="), true)
+	same(e.env, "last again", end("a2="), false)
+	same(e.env, "last of one that nobody knows", end("a9="), false)
+	all, err := e.ConnectionsOf(e.ctx, "anna")
+	e.ok(err)
+	if got := all["anna"]; len(got) != 2 || !got[0].Ending || !got[1].Ending {
+		e.Fatalf("connections: %+v", got)
+	}
+	same(e.env, "connected", len(e.connected()), 1) // for those who close it
+	same(e.env, "last, known already", e.forget("anna", "a2="), false)
+	same(e.env, "first beside one that ends", e.connect("anna", "a3="), true)
+	same(e.env, "one that ends", e.forget("anna", "a1="), false)
+	same(e.env, "last of all", e.forget("anna", "a3="), true)
+	same(e.env, "connected", len(e.connected()), 0)
 }
 
 func connectionLimit(e *connEnv) {

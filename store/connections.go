@@ -22,6 +22,7 @@ type hereConn struct {
 	ID      string      `json:"id"`
 	Session string      `json:"session"`
 	Seen    chat.Millis `json:"seen"`
+	Ending  bool        `json:"ending,omitempty"`
 }
 
 func parseHere(it *table.Item) (here, error) {
@@ -43,7 +44,7 @@ func (h *here) index(connectionID string) int {
 // alive counts the connections that were heard of lately.
 func (h *here) alive(now time.Time) (n int) {
 	for _, c := range h.conns {
-		if now.UnixMilli()-c.Seen <= chat.AliveFor.Milliseconds() {
+		if !c.Ending && now.UnixMilli()-c.Seen <= chat.AliveFor.Milliseconds() {
 			n++
 		}
 	}
@@ -111,7 +112,7 @@ func (s *Store) Connect(ctx context.Context, c chat.Connection, limit int) (firs
 		conns := slices.DeleteFunc(slices.Clone(h.conns), func(o hereConn) bool {
 			return o.ID == c.ConnectionID || now.UnixMilli()-o.Seen > chat.ConnectionFor.Milliseconds()
 		})
-		conns = append(conns, hereConn{c.ConnectionID, c.SessionID, c.LastSeen})
+		conns = append(conns, hereConn{ID: c.ConnectionID, Session: c.SessionID, Seen: c.LastSeen})
 		return conns, []table.Op{s.putConnection(&c)}, true, nil
 	})
 	return first && err == nil, err
@@ -142,7 +143,7 @@ func (s *Store) Connection(ctx context.Context, connectionID string) (chat.Conne
 func (s *Store) Alive(ctx context.Context, c chat.Connection, at chat.Millis) error {
 	return s.swapHere(ctx, "keep a connection", c.UserID, func(h *here) ([]hereConn, []table.Op, bool, error) {
 		i := h.index(c.ConnectionID)
-		if i < 0 || h.conns[i].Seen >= at {
+		if i < 0 || h.conns[i].Ending || h.conns[i].Seen >= at {
 			return nil, nil, false, nil
 		}
 		conns := slices.Clone(h.conns)
@@ -167,9 +168,30 @@ func (s *Store) Forget(ctx context.Context, userID, connectionID string) (last b
 			return nil, gone, true, nil // the row has expired: so does the list
 		}
 		conns := slices.Delete(slices.Clone(h.conns), i, i+1)
-		left := here{conns: conns}
-		last = left.alive(s.now()) == 0
+		last = h.last(i, conns, s.now())
 		return conns, gone, true, nil
+	})
+	return last && err == nil, err
+}
+
+// last tells whether a person is not connected any more by what became of their connection i.
+func (h *here) last(i int, left []hereConn, now time.Time) bool {
+	after := here{conns: left}
+	return !h.conns[i].Ending && after.alive(now) == 0
+}
+
+// End implements chat.Connections.
+func (s *Store) End(ctx context.Context, userID, connectionID string) (last bool, err error) {
+	err = s.swapHere(ctx, "end a connection", userID, func(h *here) ([]hereConn, []table.Op, bool, error) {
+		i := h.index(connectionID)
+		last = false
+		if i < 0 || h.conns[i].Ending {
+			return nil, nil, false, nil
+		}
+		conns := slices.Clone(h.conns)
+		conns[i].Ending = true
+		last = h.last(i, conns, s.now())
+		return conns, []table.Op{{Kind: table.Delete, Table: tConnections, Item: table.Item{Key: table.Key{Part: connectionID}}}}, true, nil
 	})
 	return last && err == nil, err
 }
@@ -192,7 +214,7 @@ func (s *Store) ConnectionsOf(ctx context.Context, userIDs ...string) (map[strin
 		}
 		userID := strings.TrimPrefix(items[i].Key.Part, "user#")
 		for _, c := range h.conns {
-			out[userID] = append(out[userID], chat.Connection{ConnectionID: c.ID, UserID: userID, SessionID: c.Session, LastSeen: c.Seen})
+			out[userID] = append(out[userID], chat.Connection{ConnectionID: c.ID, UserID: userID, SessionID: c.Session, LastSeen: c.Seen, Ending: c.Ending})
 		}
 	}
 	return out, nil

@@ -27,6 +27,8 @@ type Gateway struct {
 	ended  []string
 	posts  int
 	answer func(connectionID, frame string) int
+	refuse func(connectionID string) int
+	asked  int // to end connections
 }
 
 // New starts a Gateway, which ends with the test.
@@ -62,6 +64,20 @@ func (g *Gateway) Answer(f func(connectionID, frame string) int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.answer = f
+}
+
+// Refuse sets what wishes to end a connection are answered: a status, or zero for what is right.
+func (g *Gateway) Refuse(f func(connectionID string) int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.refuse = f
+}
+
+// EndsAsked counts the wishes to end a connection that came.
+func (g *Gateway) EndsAsked() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.asked
 }
 
 // Sent returns what a connection was sent, in order.
@@ -103,11 +119,14 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	body, _ := io.ReadAll(r.Body)
 	g.mu.Lock()
-	answer := g.answer
+	answer, refuse := g.answer, g.refuse
 	g.mu.Unlock()
 	status := 0
 	if answer != nil && r.Method == http.MethodPost {
 		status = answer(id, string(body))
+	}
+	if refuse != nil && r.Method == http.MethodDelete {
+		status = refuse(id)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -124,8 +143,11 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		delete(g.open, id)
 		status = http.StatusNoContent
 	}
-	if r.Method == http.MethodPost {
+	switch r.Method {
+	case http.MethodPost:
 		g.posts++
+	case http.MethodDelete:
+		g.asked++
 	}
 	if status == 0 {
 		status = http.StatusOK
