@@ -50,6 +50,7 @@ type Deliverer struct {
 	jobs     chat.Jobs
 	offline  func(ctx context.Context, userID string)
 	direct   int
+	perJob   int // connections in one job
 	pushFor  time.Duration
 	takeOver time.Duration
 	now      func() time.Time
@@ -61,7 +62,7 @@ var _ chat.Deliverer = (*Deliverer)(nil)
 // NewDeliverer makes a Deliverer.
 func NewDeliverer(c Config) *Deliverer {
 	d := &Deliverer{store: c.Store, client: c.Client, jobs: c.Jobs, offline: c.Offline, direct: c.Direct,
-		pushFor: c.PushFor, takeOver: c.TakeOver, now: c.Now, logger: c.Logger}
+		perJob: jobTargets, pushFor: c.PushFor, takeOver: c.TakeOver, now: c.Now, logger: c.Logger}
 	if d.direct == 0 {
 		d.direct = 100
 	}
@@ -250,7 +251,7 @@ func (d *Deliverer) announce(ctx context.Context, roomID string, told chat.Told,
 		}
 		part := events[from:to]
 		from = to
-		o, byQueue, err := d.fanOut(pushing, roomID, part, a, queued)
+		o, byQueue, err := d.fanOut(pushing, roomID, told.Version, part, a, queued)
 		queued = queued || byQueue
 		out.gone, out.deaf = append(out.gone, o.gone...), append(out.deaf, o.deaf...)
 		return err
@@ -304,14 +305,15 @@ func (d *Deliverer) left(ctx context.Context, roomID, userID string, a *audience
 	return d.store.Unhear(ctx, userID, roomID)
 }
 
-// fanOut tells events to all who hear the room now: at once, or if they are many by the queue.
-func (d *Deliverer) fanOut(ctx context.Context, roomID string, events []chat.Event, a *audience, queued bool) (outcome, bool, error) {
+// fanOut tells events to all who hear the room now: at once, or if they are many by the queue. turn is the version of
+// chat.Told with which this telling began; another who tells the same has another.
+func (d *Deliverer) fanOut(ctx context.Context, roomID string, turn int64, events []chat.Event, a *audience, queued bool) (outcome, bool, error) {
 	to, ending, err := d.targets(ctx, a.people)
 	if err != nil {
 		return outcome{}, false, err
 	}
 	if d.jobs != nil && (queued || len(to) > d.direct) {
-		return outcome{deaf: ending}, true, d.enqueue(ctx, roomID, events, to)
+		return outcome{deaf: ending}, true, d.enqueue(ctx, roomID, turn, events, to)
 	}
 	out, err := d.push(ctx, pack(events, to))
 	out.deaf = append(out.deaf, ending...)

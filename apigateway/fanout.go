@@ -50,7 +50,7 @@ func group(connectionID string) int {
 }
 
 // enqueue hands events for connections to the queue, some at a time.
-func (d *Deliverer) enqueue(ctx context.Context, roomID string, told []chat.Event, to []target) error {
+func (d *Deliverer) enqueue(ctx context.Context, roomID string, turn int64, told []chat.Event, to []target) error {
 	for len(told) > 0 {
 		n, size := 0, 0
 		for n < len(told) {
@@ -63,7 +63,7 @@ func (d *Deliverer) enqueue(ctx context.Context, roomID string, told []chat.Even
 			}
 			n++
 		}
-		if err := d.enqueuePart(ctx, roomID, told[:n], pack(told[:n], to)); err != nil {
+		if err := d.enqueuePart(ctx, roomID, turn, told[:n], pack(told[:n], to)); err != nil {
 			return err
 		}
 		told = told[n:]
@@ -71,8 +71,11 @@ func (d *Deliverer) enqueue(ctx context.Context, roomID string, told []chat.Even
 	return nil
 }
 
-// enqueuePart hands the parcels of as many events to the queue as fit into one job.
-func (d *Deliverer) enqueuePart(ctx context.Context, roomID string, told []chat.Event, parcels []parcel) error {
+// enqueuePart hands the parcels of as many events to the queue as fit into one job. Jobs of one telling have ids by which
+// a repeated call is none; those of another telling of the same, after somebody died, have others: it may divide the
+// connections otherwise, since some came or went, and a job that was taken for one of the first would leave out somebody.
+// Told twice is harmless: each connection hears the numbers again before it hears new ones.
+func (d *Deliverer) enqueuePart(ctx context.Context, roomID string, turn int64, told []chat.Event, parcels []parcel) error {
 	var byGroup [groups][]jobTarget
 	for i := range parcels {
 		p := &parcels[i]
@@ -82,12 +85,12 @@ func (d *Deliverer) enqueuePart(ctx context.Context, roomID string, told []chat.
 	var jobs []chat.Job
 	for n, to := range byGroup {
 		for part := 0; len(to) > 0; part++ {
-			size := min(len(to), jobTargets)
+			size := min(len(to), d.perJob)
 			body, err := json.Marshal(job{roomID, parcels[0].frames, to[:size]})
 			if err != nil {
 				return fmt.Errorf("write a job: %w", err)
 			}
-			sum := sha256.Sum256(fmt.Appendf(nil, "%s %d %d %d %d", roomID, told[0].Seq, told[len(told)-1].Seq, n, part))
+			sum := sha256.Sum256(fmt.Appendf(nil, "%s %d %d %d %d", roomID, turn, told[0].Seq, n, part))
 			jobs = append(jobs, chat.Job{Group: fmt.Sprintf("%s/%d", roomID, n), ID: hex.EncodeToString(sum[:]), Body: body})
 			to = to[size:]
 		}
