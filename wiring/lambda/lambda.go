@@ -4,7 +4,6 @@ package lambda
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -83,21 +82,6 @@ func (h *house) stream(ctx context.Context, e events.DynamoDBEvent) (events.Dyna
 		return events.DynamoDBEventResponse{}, fmt.Errorf("queue whom to tell: %w", err)
 	}
 	return d.Stream(ctx, e), nil
-}
-
-// maintain removes what is over, by the clock. The event says nothing.
-func (h *house) maintain(ctx context.Context, _ any) error {
-	d, err := h.deliverer.get(ctx)
-	if err != nil {
-		return err
-	}
-	service, err := h.service.get(ctx)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := shorten(ctx)
-	defer cancel()
-	return errors.Join(d.Heal(ctx), h.store.Purge(ctx), service.EraseAll(ctx), service.SweepFiles(ctx))
 }
 
 // shorten ends a context a moment before the function is cut off, so that there is still time to say so.
