@@ -1,9 +1,9 @@
-// Fails when the JavaScript that a first visit to a room must load exceeds the budget: the entry, the pages on the way,
-// one language, and all that they import statically. What loads on first use (emoji, Markdown, settings) is left out.
+// Fails when the JavaScript that a first visit to a room must load exceeds the budget: the entry, the log-in and the pages
+// on the way, one language, and all that they import statically. What loads on first use (emoji, Markdown, settings) is left out.
 import { readFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 
-const budget = 180 * 1024
+const budget = 172 * 1024
 const dist = new URL('../dist/', import.meta.url)
 const manifest = JSON.parse(readFileSync(new URL('.vite/manifest.json', dist), 'utf8'))
 
@@ -14,7 +14,7 @@ function follow(key) {
   for (const next of manifest[key].imports ?? []) follow(next)
 }
 for (const [key, chunk] of Object.entries(manifest)) if (chunk.isEntry) follow(key)
-for (const key of ['src/pages/ChatPage.vue', 'src/pages/RoomPage.vue', 'src/locales/de.json']) follow(key)
+for (const key of ['src/pages/LoginPage.vue', 'src/pages/ChatPage.vue', 'src/pages/RoomPage.vue', 'src/locales/de.json']) follow(key)
 
 let total = 0
 for (const key of seen) {

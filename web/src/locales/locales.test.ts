@@ -1,7 +1,9 @@
 import { createI18n } from 'vue-i18n'
 import { describe, expect, it } from 'vitest'
 import de from './de.json'
+import germanText from './de.json?raw'
 import en from './en.json'
+import englishText from './en.json?raw'
 
 type Messages = { [key: string]: string | Messages }
 
@@ -14,8 +16,8 @@ function flatten(messages: Messages, prefix = ''): Map<string, string> {
 const placeholders = (text: string) => [...new Set(text.match(/\{\w+\}/g))].sort()
 const forms = (text: string) => text.split(' | ').length
 
-const english = flatten(en)
-const german = flatten(de)
+const english = flatten(JSON.parse(englishText) as Messages)
+const german = flatten(JSON.parse(germanText) as Messages)
 
 describe('locales', () => {
   it('have the same keys', () => {
@@ -30,7 +32,7 @@ describe('locales', () => {
     expect(b.trim()).not.toBe('')
   })
 
-  it.each(['en', 'de'] as const)('compile in %s, plurals included', (locale) => {
+  it.each(['en', 'de'] as const)('are compiled in %s, plurals included', (locale) => {
     const i18n = createI18n({ legacy: false, locale, messages: { en, de }, missingWarn: true })
     for (const [key, text] of english) {
       const values = Object.fromEntries(placeholders(text).map((name) => [name.slice(1, -1), 7]))
