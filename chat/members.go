@@ -276,14 +276,59 @@ func (s *Service) Members(ctx context.Context, by, roomID, cursor string, limit 
 	if err != nil {
 		return nil, "", err
 	}
+	views, err := s.memberViews(ctx, members)
+	return views, next, err
+}
+
+// searchedPages bounds how many pages of people one search for members looks through.
+const searchedPages = 5
+
+// SearchMembers returns to a member at most limit members in whose names every word of query begins a word. It is for
+// completing a name as it is typed: there is no more of it, and where very many people have such names, it looks
+// through the first of them only.
+func (s *Service) SearchMembers(ctx context.Context, by, roomID, query string, limit int) ([]MemberView, error) {
+	limit, err := clampLimit(limit)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.member(ctx, roomID, by); err != nil {
+		return nil, err
+	}
+	var (
+		found []Membership
+		from  string
+	)
+	for range searchedPages {
+		users, next, err := s.SearchUsers(ctx, query, from, MaxPage)
+		if err != nil {
+			return nil, err
+		}
+		ids := make([]string, len(users))
+		for i, u := range users {
+			ids[i] = u.UserID
+		}
+		members, err := s.rooms.MembersAmong(ctx, roomID, ids...)
+		if err != nil {
+			return nil, err
+		}
+		found, from = append(found, members...), next
+		if from == "" || len(found) >= limit {
+			break
+		}
+	}
+	return s.memberViews(ctx, found[:min(limit, len(found))])
+}
+
+// memberViews are members as a list shows them.
+func (s *Service) memberViews(ctx context.Context, members []Membership) ([]MemberView, error) {
 	ids := userIDs(members)
 	users, err := s.users.Users(ctx, ids...)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	there, err := s.presenceOf(ctx, ids)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	out := make([]MemberView, 0, len(members))
 	for _, m := range members {
@@ -292,5 +337,5 @@ func (s *Service) Members(ctx context.Context, by, roomID, cursor string, limit 
 			out = append(out, MemberView{User: users[i], Role: m.Role, JoinedAt: m.JoinedAt, Online: p.Online, LastSeen: p.LastSeen})
 		}
 	}
-	return out, next, nil
+	return out, nil
 }

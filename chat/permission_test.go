@@ -89,6 +89,10 @@ func TestPermissions(t *testing.T) {
 			_, _, err := s.svc.Members(s.ctx, s.by, s.room, "", 0)
 			return err
 		}, [4]chat.Code{ok, ok, ok, frb}, [2]chat.Code{ok, nof}},
+		{"members by name", func(s *scene) error {
+			_, err := s.svc.SearchMembers(s.ctx, s.by, s.room, "u", 0)
+			return err
+		}, [4]chat.Code{ok, ok, ok, frb}, [2]chat.Code{ok, nof}},
 		{"member", func(s *scene) error {
 			_, err := s.svc.Member(s.ctx, s.by, s.room, "u-own")
 			return err

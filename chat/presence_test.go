@@ -3,6 +3,7 @@ package chat_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -136,5 +137,51 @@ func TestClients(t *testing.T) {
 	h.ok(err)
 	if len(members) != 1 || next != "" || !members[0].Online || members[0].DisplayName != "Dan Tester" {
 		t.Fatalf("members: %+v", members)
+	}
+}
+
+func TestMembersByName(t *testing.T) {
+	h := newHouse(t, "ann", "bob", "cid", "bea", "dan")
+	room := h.room(chat.Private, "u-ann", "u-bob", "u-dan")
+	h.ears.SetOnline("u-bob", true)
+	for query, want := range map[string]string{
+		"b":        "[u-bob]", // bea is not in the room
+		"BOB test": "[u-bob]",
+		"tester":   "[u-ann u-bob u-dan]",
+		"ob":       "[]",
+		"cid":      "[]",
+	} {
+		found, err := h.svc.SearchMembers(h.ctx, "u-ann", room, query, 0)
+		h.ok(err)
+		ids := []string{}
+		for _, m := range found {
+			ids = append(ids, m.UserID)
+		}
+		slices.Sort(ids)
+		equal(t, query, fmt.Sprint(ids), want)
+	}
+	found, err := h.svc.SearchMembers(h.ctx, "u-ann", room, "tester", 2)
+	h.ok(err)
+	if len(found) != 2 {
+		t.Fatalf("%d members, want 2: %+v", len(found), found)
+	}
+	found, err = h.svc.SearchMembers(h.ctx, "u-bob", room, "bob", 0)
+	h.ok(err)
+	if len(found) != 1 || !found[0].Online || found[0].Role != chat.Member || found[0].DisplayName != "Bob Tester" {
+		t.Fatalf("bob: %+v", found)
+	}
+}
+
+func TestMembersByNameAmongMany(t *testing.T) {
+	names := []string{"ann"}
+	for i := range 230 {
+		names = append(names, fmt.Sprintf("kim%03d", i))
+	}
+	h := newHouse(t, names...)
+	room := h.room(chat.Private, "u-ann", "u-kim229")
+	found, err := h.svc.SearchMembers(h.ctx, "u-ann", room, "kim", 8)
+	h.ok(err)
+	if len(found) != 1 || found[0].UserID != "u-kim229" {
+		t.Fatalf("found %+v", found)
 	}
 }

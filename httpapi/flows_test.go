@@ -257,6 +257,14 @@ func TestRoomsAndMembers(t *testing.T) {
 	s.api(bob, "PUT", member(eve), nil, 200)
 	s.api(eve, "GET", member(ada), nil, 200)
 	s.api(eve, "GET", "/rooms/"+room+"/members?limit=2", nil, 200)
+	var found struct {
+		Members []chat.MemberView
+		Cursor  string
+	}
+	s.api(eve, "GET", "/rooms/"+room+"/members?query=BO&limit=8", nil, 200).json(&found)
+	if len(found.Members) != 1 || found.Members[0].UserID != bob.user.UserID || found.Members[0].Role != chat.Moderator || found.Cursor != "" {
+		t.Errorf("members whose names begin with bo: %+v", found)
+	}
 	s.api(eve, "GET", "/presence?roomId="+room, nil, 200)
 	s.api(eve, "GET", "/presence", nil, 200)
 	s.api(bob, "DELETE", member(eve), nil, 204)

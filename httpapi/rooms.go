@@ -66,7 +66,7 @@ func (a *api) roomRoutes() {
 	handle(a, route{id: "openDirect", method: http.MethodPost, path: "/direct", tag: "rooms", summary: "Open or find a direct room",
 		about: "201 if the room is new, 200 if it was there.", access: counted, refuses: []chat.Code{chat.NotFound}}, a.openDirect)
 	handle(a, route{id: "listMembers", method: http.MethodGet, path: "/rooms/{roomId}/members", tag: "rooms", summary: "Members of a room",
-		refuses: []chat.Code{chat.Forbidden, chat.NotFound}}, a.listMembers)
+		about: "With `query` at most `limit` members whose names begin so, in one answer without a cursor: for completing a name.", refuses: []chat.Code{chat.Forbidden, chat.NotFound}}, a.listMembers)
 	handle(a, route{id: "getMember", method: http.MethodGet, path: "/rooms/{roomId}/members/{userId}", tag: "rooms", summary: "One membership",
 		refuses: []chat.Code{chat.Forbidden, chat.NotFound}}, a.getMember)
 	handle(a, route{id: "setMember", method: http.MethodPut, path: "/rooms/{roomId}/members/{userId}", tag: "rooms", summary: "Add a person or give a role",
@@ -139,7 +139,12 @@ func (a *api) openDirect(ctx context.Context, in *struct{ Body Direct }) (*opene
 func (a *api) listMembers(ctx context.Context, in *struct {
 	RoomPath
 	Paging
+	Query string `query:"query" doc:"The beginning of a word of a username or display name."`
 }) (*out[Members], error) {
+	if in.Query != "" {
+		members, err := a.Service.SearchMembers(ctx, me(ctx).UserID, in.RoomID, in.Query, limit(in.Limit))
+		return &out[Members]{Members{list(members), ""}}, err
+	}
 	members, cursor, err := a.Service.Members(ctx, me(ctx).UserID, in.RoomID, in.Cursor, limit(in.Limit))
 	return &out[Members]{Members{list(members), cursor}}, err
 }
