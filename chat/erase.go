@@ -7,14 +7,18 @@ import (
 	"time"
 )
 
-// Erasure is an account on its way out, and what was removed so far. It is kept until nothing is left, so that an
-// interruption is made good later.
+// Erasure is an account on its way out, and what was removed so far. It is kept until nothing is left and nothing can
+// come back, so that an interruption is made good later.
 type Erasure struct {
 	UserID      string
 	StartedAt   Millis
+	DoneAt      Millis // when all was removed for the first time
 	Messages    int
 	Files       int
 	Memberships int
+	// What the account was known by elsewhere: to who keeps its password, and its picture. Empty once that is removed.
+	Username  string
+	AvatarURL string
 }
 
 // Erasures keeps which accounts are being erased.
@@ -26,12 +30,18 @@ type Erasures interface {
 	Erasures(ctx context.Context) ([]Erasure, error)
 	// NoteErasure stores how far one has come.
 	NoteErasure(ctx context.Context, e Erasure) error
-	// EndErasure removes everything of a person that is left but the account, and the note last.
+	// ClearErased removes everything of a person that is left but the account and the note.
+	ClearErased(ctx context.Context, userID string) error
+	// EndErasure removes the note.
 	EndErasure(ctx context.Context, userID string) error
 }
 
 // erasedName is what an erased account shows.
 const erasedName = "Deleted account"
+
+// eraseAgain is after how long an erasure looks for what came after it began, and ends: no access token from before is
+// valid then any more, and no request with one is under way.
+const eraseAgain = 15 * time.Minute
 
 // eraseStep bounds the messages that are looked at before progress is noted.
 const eraseStep = 100
@@ -46,7 +56,11 @@ func (s *Service) BeginErase(ctx context.Context, userID string) error {
 		}
 		left := Account{Disabled: true, Version: a.Version, User: User{UserID: userID, Username: erasedUsername(userID), DisplayName: erasedName,
 			CreatedAt: a.User.CreatedAt}}
-		err = s.erasures.BeginErasure(ctx, left, Erasure{UserID: userID, StartedAt: s.now().UnixMilli()})
+		if a.User.erased() { // begun before
+			return nil
+		}
+		e := Erasure{UserID: userID, StartedAt: s.now().UnixMilli(), Username: a.User.Username, AvatarURL: a.User.AvatarURL}
+		err = s.erasures.BeginErasure(ctx, left, e)
 		if !errors.Is(err, ErrMoved) {
 			return err
 		}
@@ -60,6 +74,18 @@ func erasedUsername(userID string) string {
 
 // erased tells whether an account is no more than what is left of one.
 func (u *User) erased() bool { return u.Username == erasedUsername(u.UserID) }
+
+// present refuses whom an access token stands for that outlived their account: who was erased, or disabled, in another
+// process. Whatever makes something of theirs that no membership guards asks it first.
+func (s *Service) present(ctx context.Context, userID string) error {
+	a, err := s.users.Account(ctx, userID)
+	if CodeOf(err) == NotFound || err == nil && a.Disabled {
+		return noAccount()
+	}
+	return err
+}
+
+func noAccount() error { return Errorf(Unauthenticated, "This account is no more.") }
 
 // Erase goes on with an erasure until nothing is left, and returns what was removed. It may be interrupted at any moment
 // and begun again, and by several processes: then what is left is removed all the same. NotFound if none is under way.
@@ -81,13 +107,36 @@ func (s *Service) Erase(ctx context.Context, userID string) (Erasure, error) {
 func (s *Service) EraseAll(ctx context.Context) error {
 	all, err := s.erasures.Erasures(ctx)
 	for i := range all {
-		err = errors.Join(err, s.erase(ctx, &all[i]))
+		if e := &all[i]; e.DoneAt == 0 || s.mayReturn(e) <= 0 {
+			err = errors.Join(err, s.erase(ctx, e))
+		}
 	}
 	return err
 }
 
+// mayReturn is for how long something may still be made for an account that is being erased.
+func (s *Service) mayReturn(e *Erasure) time.Duration {
+	return time.UnixMilli(e.StartedAt).Add(eraseAgain).Sub(s.now())
+}
+
 func (s *Service) erase(ctx context.Context, e *Erasure) error {
 	s.deliverer.Disconnect(ctx, e.UserID, "")
+	if err := s.eraseOwn(ctx, e); err != nil {
+		return err
+	}
+	if s.mayReturn(e) <= 0 {
+		return s.erasures.EndErasure(ctx, e.UserID)
+	}
+	e.DoneAt, e.Username, e.AvatarURL = s.now().UnixMilli(), "", ""
+	return s.erasures.NoteErasure(ctx, *e)
+}
+
+// eraseOwn removes all that is of a person. What others keep of them goes first, and if that fails all else still goes.
+func (s *Service) eraseOwn(ctx context.Context, e *Erasure) error {
+	var forgotten error
+	if s.forget != nil {
+		forgotten = s.forget(ctx, *e)
+	}
 	for { // the index by which messages are found may lag: until a whole walk finds nothing
 		found, err := s.eraseMessages(ctx, e)
 		if err != nil {
@@ -106,7 +155,7 @@ func (s *Service) erase(ctx context.Context, e *Erasure) error {
 	if err != nil {
 		return err
 	}
-	return s.erasures.EndErasure(ctx, e.UserID)
+	return errors.Join(forgotten, s.erasures.ClearErased(ctx, e.UserID))
 }
 
 // eraseMessages deletes a person's messages through the logs of their rooms, so that every client learns of it.

@@ -33,5 +33,8 @@ func (s *Service) SetNotifyRules(ctx context.Context, by string, r NotifyRules) 
 	if err := s.allow(ctx, LimitRequests, by); err != nil {
 		return err
 	}
+	if err := s.present(ctx, by); err != nil {
+		return err
+	}
 	return s.notices.SetRules(ctx, by, r)
 }

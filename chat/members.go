@@ -35,6 +35,9 @@ func (s *Service) enter(ctx context.Context, userID, roomID string, invited bool
 		if v.Kind != Public && (!invited || v.Kind == Direct) {
 			return c, s.notAMember(&v.Room)
 		}
+		if err := s.present(ctx, userID); err != nil {
+			return c, err
+		}
 		if err := s.roomFor(ctx, userID); err != nil {
 			return c, err
 		}

@@ -77,6 +77,9 @@ func (s *Service) updateProfile(ctx context.Context, by string, change func(*Acc
 		if err != nil {
 			return User{}, err
 		}
+		if a.Disabled {
+			return User{}, noAccount()
+		}
 		if err := change(&a); err != nil {
 			return User{}, err
 		}

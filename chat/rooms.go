@@ -83,6 +83,9 @@ func (s *Service) OpenDirect(ctx context.Context, by string, userIDs []string) (
 // create writes the first entries of a room's log: its creation, and the joining of each first member. ErrExists if the
 // room is there already.
 func (s *Service) create(ctx context.Context, by string, r Room, members []string) error {
+	if err := s.present(ctx, by); err != nil {
+		return err
+	}
 	for _, id := range members {
 		if err := s.roomFor(ctx, id); err != nil {
 			return err

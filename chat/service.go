@@ -9,11 +9,14 @@ import (
 
 // Config is what a Service is made of. All fields but Files, Logger and Now are required.
 type Config struct {
-	Log       Log
-	Rooms     Rooms
-	Markers   Markers
-	Notices   Notices
-	Erasures  Erasures
+	Log      Log
+	Rooms    Rooms
+	Markers  Markers
+	Notices  Notices
+	Erasures Erasures
+	// Forget removes what others keep of an account that is being erased: sign-ins, invitations, the password, the picture.
+	// It may be called again. Nil: nobody keeps anything.
+	Forget    func(ctx context.Context, e Erasure) error
 	Users     Users
 	Seen      Seen
 	Deliverer Deliverer
@@ -134,6 +137,7 @@ type Service struct {
 	markers   Markers
 	notices   Notices
 	erasures  Erasures
+	forget    func(ctx context.Context, e Erasure) error
 	users     Users
 	seen      Seen
 	deliverer Deliverer
@@ -167,7 +171,7 @@ func New(c Config) *Service {
 		c.Logger = slog.Default()
 	}
 	return &Service{
-		log: c.Log, rooms: c.Rooms, markers: c.Markers, notices: c.Notices, erasures: c.Erasures, users: c.Users, seen: c.Seen, deliverer: c.Deliverer, limiter: c.Limiter,
+		log: c.Log, rooms: c.Rooms, markers: c.Markers, notices: c.Notices, erasures: c.Erasures, forget: c.Forget, users: c.Users, seen: c.Seen, deliverer: c.Deliverer, limiter: c.Limiter,
 		names: c.Names, shared: c.Shared, outbox: c.Outbox, away: c.Away, reached: c.Reached,
 		now: c.Now, logger: c.Logger, files: c.Files, sweep: make(chan struct{}, 1),
 		sequencers: make(map[string]*sequencer), began: c.Now(),

@@ -34,7 +34,10 @@ func usersErased(e *env) {
 	a, err := e.Account(e.ctx, "u-ann")
 	e.ok(err)
 	left.Version = a.Version
-	e.ok(e.BeginErasure(e.ctx, left, chat.Erasure{UserID: "u-ann", StartedAt: 3}))
+	e.ok(e.BeginErasure(e.ctx, left, chat.Erasure{UserID: "u-ann", StartedAt: 3, Username: "ann", AvatarURL: "/a"}))
+	begun, err := e.Erasures(e.ctx)
+	e.ok(err)
+	same(e, "what was begun", fmt.Sprintf("%+v", begun), "[{UserID:u-ann StartedAt:3 DoneAt:0 Messages:0 Files:0 Memberships:0 Username:ann AvatarURL:/a}]")
 	a, err = e.AccountByName(e.ctx, "ann")
 	e.ok(err)
 	if a.User != left.User || a.Email != "" || a.PasswordHash != "" || !a.Disabled || len(a.Words) != 0 {
@@ -48,12 +51,17 @@ func usersErased(e *env) {
 			same(e, "who is found by "+prefix, u.UserID, "u-bob")
 		}
 	}
-	e.ok(e.NoteErasure(e.ctx, chat.Erasure{UserID: "u-ann", StartedAt: 3, Messages: 7, Files: 2, Memberships: 1}))
+	e.ok(e.NoteErasure(e.ctx, chat.Erasure{UserID: "u-ann", StartedAt: 3, DoneAt: 4, Messages: 7, Files: 2, Memberships: 1}))
 	under, err := e.Erasures(e.ctx)
 	e.ok(err)
-	same(e, "erasures", fmt.Sprint(under), "[{u-ann 3 7 2 1}]")
+	same(e, "erasures", fmt.Sprintf("%+v", under), "[{UserID:u-ann StartedAt:3 DoneAt:4 Messages:7 Files:2 Memberships:1 Username: AvatarURL:}]")
+	e.ok(e.ClearErased(e.ctx, "u-ann"))
+	under, err = e.Erasures(e.ctx)
+	e.ok(err)
+	same(e, "erasures after the rest is gone", len(under), 1)
 
 	for range 2 {
+		e.ok(e.ClearErased(e.ctx, "u-ann"))
 		e.ok(e.EndErasure(e.ctx, "u-ann"))
 		e.ok(e.NoteErasure(e.ctx, chat.Erasure{UserID: "u-ann", Messages: 8})) // by another process, too late
 		under, err = e.Erasures(e.ctx)

@@ -82,10 +82,7 @@ func (a *api) eraseMe(ctx context.Context, in *struct{ Body ErasePassword }) (*o
 		return nil, err
 	}
 	ctx = context.WithoutCancel(ctx) // who hangs up now must not leave an account behind that is half gone
-	if err := a.Identity.RemoveAccount(ctx, me(ctx), in.Body.Password); err != nil {
-		return nil, err
-	}
-	if err := a.deleteAvatarOf(ctx, id); err != nil {
+	if err := a.Identity.CheckPassword(ctx, me(ctx), in.Body.Password); err != nil {
 		return nil, err
 	}
 	if err := a.Service.BeginErase(ctx, id); err != nil {

@@ -215,15 +215,15 @@ func TestExportAndErase(t *testing.T) {
 	}
 }
 
-// hangsUp is an identity that removes an account while its person hangs up.
+// hangsUp is an identity whose person hangs up when they have given their password.
 type hangsUp struct {
 	httpapi.Identity
 	hangUp func()
 }
 
-func (h *hangsUp) RemoveAccount(ctx context.Context, p httpapi.Principal, password string) error {
+func (h *hangsUp) CheckPassword(ctx context.Context, p httpapi.Principal, password string) error {
 	defer h.hangUp()
-	return h.Identity.RemoveAccount(ctx, p, password)
+	return h.Identity.CheckPassword(ctx, p, password)
 }
 
 // TestEraseGoesOnAfterHangup: an account that cannot be signed in to any more is erased, whether or not somebody waits for it.

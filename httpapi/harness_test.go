@@ -94,9 +94,18 @@ func newServerOn(t testing.TB, bucket *blob.Bucket, key []byte, change ...func(*
 	ctx, cancel := context.WithCancel(context.Background())
 	limiter := limit.New(limit.Config{Off: true})
 	logger := slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	avatars := files.NewAvatars(bucket, 1<<20)
+	var who accounts.Accounts
 	s.service = chat.New(chat.Config{Log: s.store, Rooms: s.store, Markers: s.store, Notices: s.store, Erasures: s.store, Users: s.store, Seen: s.store,
 		Deliverer: nobody{}, Limiter: limiter, Names: names.Precis{}, Logger: logger,
-		Files: chat.Files{Uploads: s.store, Contents: s.files, MaxBytes: fileBytes, Quota: 4 * fileBytes}})
+		Forget: func(ctx context.Context, e chat.Erasure) error { return who.Forget(ctx, e, avatars) },
+		Files:  chat.Files{Uploads: s.store, Contents: s.files, MaxBytes: fileBytes, Quota: 4 * fileBytes}})
+	people, err := identity.NewLocal(ctx, identity.Config{Store: s.store, Rooms: s.service, Limiter: limiter, Connections: nobody{},
+		Names: names.Precis{}, Registration: identity.Open, Logger: logger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	who = accounts.New(people, people)
 	done := make(chan error, 1)
 	go func() { done <- s.service.Run(ctx) }()
 	t.Cleanup(func() {
@@ -109,12 +118,7 @@ func newServerOn(t testing.TB, bucket *blob.Bucket, key []byte, change ...func(*
 			t.Error(err)
 		}
 	})
-	people, err := identity.NewLocal(ctx, identity.Config{Store: s.store, Rooms: s.service, Limiter: limiter, Connections: nobody{},
-		Names: names.Precis{}, Registration: identity.Open, Logger: logger})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := httpapi.Config{Service: s.service, Identity: accounts.New(people, people), Avatars: files.NewAvatars(bucket, 1<<20), Files: s.files, Limiter: limiter,
+	c := httpapi.Config{Service: s.service, Identity: who, Avatars: avatars, Files: s.files, Limiter: limiter,
 		Version: "test", Logger: logger, Web: fstest.MapFS{
 			"index.html":         {Data: []byte("<!doctype html><title>app</title>")},
 			"assets/app-1234.js": {Data: []byte("console.log(1) // a long enough script")},

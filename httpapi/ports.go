@@ -30,9 +30,8 @@ type Identity interface {
 	Logout(ctx context.Context, refreshToken string) error
 
 	ChangePassword(ctx context.Context, p Principal, current, password string) error
-	// RemoveAccount ends all sign-ins and invitations of one who knows the present password, for good, before the account
-	// is erased. InvalidRequest for a wrong one.
-	RemoveAccount(ctx context.Context, p Principal, password string) error
+	// CheckPassword confirms that somebody knows their present password. InvalidRequest for a wrong one.
+	CheckPassword(ctx context.Context, p Principal, password string) error
 	Sessions(ctx context.Context, userID string) ([]Session, error)
 	EndSession(ctx context.Context, userID, sessionID string) error
 	EndAllSessions(ctx context.Context, userID string) error

@@ -91,6 +91,7 @@ func (a *api) setAvatar(ctx context.Context, in *struct {
 	}
 	u, err := a.Service.SetAvatar(ctx, id, avatarPath+name)
 	if err != nil {
+		a.dropAvatar(ctx, avatarPath+name, before.AvatarURL)
 		return nil, err
 	}
 	a.dropAvatar(ctx, before.AvatarURL, u.AvatarURL)
@@ -98,19 +99,15 @@ func (a *api) setAvatar(ctx context.Context, in *struct {
 }
 
 func (a *api) deleteAvatar(ctx context.Context, _ *none) (*none, error) {
-	return nil, a.deleteAvatarOf(ctx, me(ctx).UserID)
-}
-
-func (a *api) deleteAvatarOf(ctx context.Context, id string) error {
-	before, err := a.Service.User(ctx, id)
+	before, err := a.Service.User(ctx, me(ctx).UserID)
 	if err != nil || before.AvatarURL == "" {
-		return err
+		return nil, err
 	}
-	if _, err := a.Service.SetAvatar(ctx, id, ""); err != nil {
-		return err
+	if _, err := a.Service.SetAvatar(ctx, me(ctx).UserID, ""); err != nil {
+		return nil, err
 	}
 	a.dropAvatar(ctx, before.AvatarURL, "")
-	return nil
+	return nil, nil //nolint:nilnil // an answer of nothing
 }
 
 // dropAvatar removes a picture that nobody has any more. If that fails a file is left over, and no more.

@@ -61,6 +61,9 @@ func (l *Local) CreateInvite(ctx context.Context, p Principal, n NewInvite) (Inv
 	if n.ExpiresIn < time.Minute || n.ExpiresIn > MaxInviteFor {
 		return Invite{}, &chat.Error{Code: chat.InvalidRequest, Field: "expiresIn", Message: "An invitation lasts from a minute to 90 days."}
 	}
+	if _, _, err := l.session(ctx, p.UserID, p.SessionID); err != nil {
+		return Invite{}, err
+	}
 	if err := l.mayInvite(ctx, p, n.RoomID); err != nil {
 		return Invite{}, err
 	}

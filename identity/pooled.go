@@ -310,8 +310,8 @@ func (p *Pooled) ChangePassword(ctx context.Context, who Principal, current, pas
 	return p.endOthers(ctx, who.UserID, who.SessionID)
 }
 
-// RemoveAccount is as that of Local; the account of the pool goes too.
-func (p *Pooled) RemoveAccount(ctx context.Context, who Principal, password string) error {
+// CheckPassword is as that of Local.
+func (p *Pooled) CheckPassword(ctx context.Context, who Principal, password string) error {
 	_, a, err := p.session(ctx, who.UserID, who.SessionID)
 	if err != nil {
 		return err
@@ -328,8 +328,15 @@ func (p *Pooled) RemoveAccount(ctx context.Context, who Principal, password stri
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(p.leave(ctx, who.UserID), p.pool.Revoke(ctx, t.Credential)); err != nil {
+	return p.pool.Revoke(context.WithoutCancel(ctx), t.Credential)
+}
+
+// Leave is as that of Local; the account of the pool goes too, unless username is empty. Nobody else can have it by that
+// name: here the name stays taken.
+func (p *Pooled) Leave(ctx context.Context, userID, username string) error {
+	err := p.Local.Leave(ctx, userID, username)
+	if username == "" {
 		return err
 	}
-	return p.pool.Delete(ctx, a.User.Username)
+	return errors.Join(err, p.pool.Delete(ctx, username))
 }

@@ -145,21 +145,17 @@ func (l *Local) checkPassword(ctx context.Context, a *chat.Account, password, fi
 	return err
 }
 
-// RemoveAccount ends all sign-ins and invitations of one who knows the present password; a wrong one is InvalidRequest.
-// The account itself goes by chat.Service.BeginErase, before which they could sign in again.
-func (l *Local) RemoveAccount(ctx context.Context, p Principal, password string) error {
+// CheckPassword confirms that somebody who is signed in knows the present password; a wrong one is InvalidRequest.
+func (l *Local) CheckPassword(ctx context.Context, p Principal, password string) error {
 	_, a, err := l.session(ctx, p.UserID, p.SessionID)
 	if err != nil {
 		return err
 	}
-	if err := l.checkPassword(ctx, &a, password, "password"); err != nil {
-		return err
-	}
-	return l.leave(ctx, p.UserID)
+	return l.checkPassword(ctx, &a, password, "password")
 }
 
-// leave ends all sign-ins and invitations of somebody.
-func (l *Local) leave(ctx context.Context, userID string) error {
+// Leave ends all sign-ins and invitations of somebody whose account is being erased. It may be called again.
+func (l *Local) Leave(ctx context.Context, userID, _ string) error {
 	invites, err := l.store.InvitesBy(ctx, userID)
 	if err != nil {
 		return err

@@ -243,8 +243,8 @@ func TestCollapse(t *testing.T) {
 	if p[0].Topic != p[1].Topic || len(p[0].Topic) != 32 {
 		t.Errorf("topics %q and %q", p[0].Topic, p[1].Topic)
 	}
-	other := v.subscribe("u-bob", "s-other")
 	v.signIn("u-bob", "s-other")
+	other := v.subscribe("u-bob", "s-other")
 	v.say("u-ann", room, "five")
 	v.say("u-ann", v.public(), "six @bob")
 	v.pass(time.Minute)
@@ -256,6 +256,16 @@ func TestCollapse(t *testing.T) {
 		t.Errorf("%d topics: a push service can tell who is told of the same room", len(topics))
 	}
 	v.settled()
+}
+
+// TestSubscribeAfterTheSession: an access token outlives its session for a moment; what would be subscribed with it,
+// nothing would ever end.
+func TestSubscribeAfterTheSession(t *testing.T) {
+	v := newTown(t)
+	_, err := v.Subscribe(t.Context(), request(v.house.service.Subscribe(), "u-bob", "s-over"))
+	if chat.CodeOf(err) != chat.Unauthenticated || len(v.devices("u-bob")) != 0 {
+		t.Errorf("subscribed: %v, %v", v.devices("u-bob"), err)
+	}
 }
 
 // TestLeftInPeace: nobody is told of what they read, do not want to hear, or must not see.

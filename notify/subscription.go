@@ -37,6 +37,13 @@ func (n *Notifier) Subscribe(ctx context.Context, as chat.NewPushSubscription) (
 	if err != nil {
 		return chat.PushSubscription{}, err
 	}
+	if n.cfg.Sessions != nil { // an access token may outlive its session, and nothing would end what is subscribed then
+		if _, err := n.cfg.Sessions.Session(ctx, s.UserID, s.SessionID); chat.CodeOf(err) == chat.NotFound {
+			return chat.PushSubscription{}, chat.Errorf(chat.Unauthenticated, "The session is over. Please sign in again.")
+		} else if err != nil {
+			return chat.PushSubscription{}, err
+		}
+	}
 	s.CreatedAt = n.cfg.Now().UnixMilli()
 	n.subscribing.Lock()
 	defer n.subscribing.Unlock()

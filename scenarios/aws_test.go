@@ -28,6 +28,7 @@ func TestOnAWS(t *testing.T) {
 		"DirectMessages":        TestDirectMessagesWaitForTheAbsent,
 		"Reactions":             TestReactionsAreToldToTheRoom,
 		"RemovalEndsHearing":    TestRemovalEndsHearing,
+		"Erasing":               TestErasing,
 		"PresenceIsForTheRooms": TestPresenceGoesToThoseWhoShareARoom,
 	} {
 		t.Run(name, scenario)

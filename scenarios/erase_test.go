@@ -2,6 +2,11 @@ package scenarios
 
 import (
 	"bytes"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -37,6 +42,14 @@ func TestErasing(t *testing.T) {
 	if _, err := ann.EraseMe(t.Context(), "a wrong password"); chat.CodeOf(err) != chat.InvalidRequest {
 		t.Fatalf("with a wrong password: %v", err)
 	}
+	if _, err := bob.React(t.Context(), garden, first.MessageID, "👍"); err != nil {
+		t.Fatal(err)
+	}
+	kept := bob.say(t, garden, "thanks, @ann")
+	if _, err := ann.React(t.Context(), garden, kept.MessageID, "🎉"); err != nil {
+		t.Fatal(err)
+	}
+	token := ann.Session().AccessToken
 	removed, err := ann.EraseMe(t.Context(), password)
 	if err != nil || removed["messages"] != 2.0 || removed["complete"] != true {
 		t.Fatalf("erased: %v, %v", removed, err)
@@ -60,13 +73,72 @@ func TestErasing(t *testing.T) {
 	back.await(t, "the end of a message while he was away", gone(first))
 	back.never(t, "another room", func(e client.Event) bool { return e.RoomID == private.RoomID })
 	page, err := bob.History(t.Context(), garden, chat.PageQuery{})
-	if err != nil || len(page.Messages) != 2 || page.Messages[0].Content != "" || page.Messages[1].Content != "of bob" {
-		t.Errorf("history: %+v, %v", page.Messages, err)
+	if err != nil || len(page.Messages) != 3 || page.Messages[0].Content != "" || len(page.Messages[0].Reactions) != 0 || page.Messages[1].Content != "of bob" {
+		t.Fatalf("history: %+v, %v", page.Messages, err)
 	}
+	h.nobodyIsLeft(t, bob, ann, garden, page.Messages[2])
+	h.nothingIsMade(t, token, garden)
 	if _, err := ann.Login(t.Context(), "ann", password); chat.CodeOf(err) != chat.Unauthenticated {
 		t.Errorf("she signs in: %v", err)
 	}
 	if _, err := h.at(t, "ann").Register(t.Context(), client.Registration{Username: "ann", Password: password}); chat.CodeOf(err) != chat.Conflict {
 		t.Errorf("her name is given again: %v", err)
+	}
+}
+
+// nobodyIsLeft: what others did with a person who is erased keeps their id, and it stands for nobody.
+func (h *house) nobodyIsLeft(t *testing.T, by, gone *person, room string, m chat.Message) {
+	t.Helper()
+	if !slices.Equal(m.Mentions, []string{gone.UserID}) || !slices.Equal(m.Reactions.Of("🎉"), []string{gone.UserID}) {
+		t.Errorf("what was done with her in a message of another: %v, %v", m.Mentions, m.Reactions)
+	}
+	_, _, answer := ask(t, h, by, "GET", "/api/v1/users/"+gone.UserID, "")
+	if !strings.Contains(answer, `"Deleted account"`) || strings.Contains(answer, `"`+gone.Username+`"`) || strings.Contains(answer, "avatarUrl") {
+		t.Errorf("whom her id stands for: %s", answer)
+	}
+	for _, path := range []string{"/users?query=" + gone.Username, "/rooms/" + room + "/members", "/rooms/" + room + "/reads", "/presence?roomId=" + room, "/presence"} {
+		status, _, answer := ask(t, h, by, "GET", "/api/v1"+path, "")
+		if status != 200 || strings.Contains(answer, gone.UserID) || strings.Contains(answer, `"`+gone.Username+`"`) {
+			t.Errorf("%s: she is still there: %s", path, answer)
+		}
+	}
+}
+
+// nothingIsMade: an access token that outlives its account makes nothing, whichever process is asked: on AWS some answer
+// that have not heard of the erasure.
+func (h *house) nothingIsMade(t *testing.T, token, room string) {
+	t.Helper()
+	for _, r := range []struct{ method, path, body string }{
+		{"POST", "/rooms", `{"kind":"public","name":"Mine"}`},
+		{"POST", "/rooms/" + room + "/join", ""},
+		{"PATCH", "/me", `{"displayName":"Ann again"}`},
+		{"PUT", "/me/notifications", `{"hideContent":true,"readReceipts":true}`},
+		{"POST", "/ws-tickets", ""},
+		{"POST", "/invites", `{}`},
+	} {
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				req, err := http.NewRequestWithContext(t.Context(), r.method, h.url+"/api/v1"+r.path, strings.NewReader(r.body))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				req.Header.Set("Authorization", "Bearer "+token)
+				if r.body != "" {
+					req.Header.Set("Content-Type", "application/json")
+				}
+				res, err := transport(t).Do(req)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer res.Body.Close()
+				if text, _ := io.ReadAll(res.Body); res.StatusCode != http.StatusUnauthorized {
+					t.Errorf("%s %s with the token of an erased account: %d %s", r.method, r.path, res.StatusCode, text)
+				}
+			})
+		}
+		all.Wait()
 	}
 }

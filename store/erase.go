@@ -34,8 +34,12 @@ func (s *Store) BeginErasure(ctx context.Context, left chat.Account, e chat.Eras
 }
 
 func erasureItem(e *chat.Erasure) table.Item {
-	return table.Item{Key: eraseKey(e.UserID), Attrs: []table.Attr{table.N("startedAt", e.StartedAt), table.N("messages", int64(e.Messages)),
-		table.N("files", int64(e.Files)), table.N("memberships", int64(e.Memberships))}}
+	a := []table.Attr{table.N("startedAt", e.StartedAt), table.N("messages", int64(e.Messages)), table.N("files", int64(e.Files)),
+		table.N("memberships", int64(e.Memberships))}
+	a = number(a, "doneAt", e.DoneAt)
+	a = text(a, "username", e.Username)
+	a = text(a, "avatarUrl", e.AvatarURL)
+	return table.Item{Key: eraseKey(e.UserID), Attrs: a}
 }
 
 // Erasures implements chat.Erasures.
@@ -43,7 +47,7 @@ func (s *Store) Erasures(ctx context.Context) ([]chat.Erasure, error) {
 	var out []chat.Erasure
 	err := s.all(ctx, table.Query{Table: tChat, Part: "erase"}, func(it *table.Item) bool {
 		out = append(out, chat.Erasure{UserID: it.Key.Sort, StartedAt: it.Num("startedAt"), Messages: int(it.Num("messages")),
-			Files: int(it.Num("files")), Memberships: int(it.Num("memberships"))})
+			Files: int(it.Num("files")), Memberships: int(it.Num("memberships")), DoneAt: it.Num("doneAt"), Username: it.Text("username"), AvatarURL: it.Text("avatarUrl")})
 		return true
 	})
 	return out, wrap("list erasures", err)
@@ -60,6 +64,11 @@ func (s *Store) NoteErasure(ctx context.Context, e chat.Erasure) error {
 
 // EndErasure implements chat.Erasures.
 func (s *Store) EndErasure(ctx context.Context, userID string) error {
+	return wrap("end an erasure", s.db.Write(ctx, del(eraseKey(userID))))
+}
+
+// ClearErased implements chat.Erasures.
+func (s *Store) ClearErased(ctx context.Context, userID string) error {
 	var ops []table.Op
 	flush := func() (err error) {
 		if len(ops) > 0 {
@@ -92,9 +101,6 @@ func (s *Store) EndErasure(ctx context.Context, userID string) error {
 	}
 	if err == nil {
 		err = flush()
-	}
-	if err == nil {
-		err = s.db.Write(ctx, del(eraseKey(userID)))
 	}
 	return wrap("erase what is left of an account", err)
 }

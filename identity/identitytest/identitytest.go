@@ -27,7 +27,8 @@ type Keeper interface {
 	identity.Provider
 	ServerInfo(ctx context.Context) (identity.ServerInfo, error)
 	ChangePassword(ctx context.Context, p identity.Principal, current, password string) error
-	RemoveAccount(ctx context.Context, p identity.Principal, password string) error
+	CheckPassword(ctx context.Context, p identity.Principal, password string) error
+	Leave(ctx context.Context, userID, username string) error
 	Sessions(ctx context.Context, userID string) ([]identity.Session, error)
 	EndSession(ctx context.Context, userID, sessionID string) error
 	EndAllSessions(ctx context.Context, userID string) error

@@ -92,7 +92,7 @@ func TestBudget(t *testing.T) {
 		{"mark read", budget{4, 3, 1}, func(ctx context.Context) error { return serve().MarkRead(ctx, members[2], "hall", head) }},
 		{"typing", budget{2, 2, 0}, func(ctx context.Context) error { return serve().Typing(ctx, ann, "hall") }},
 		{"who is here", budget{5, 63, 0}, func(ctx context.Context) error { _, err := serve().Clients(ctx, ann, "hall"); return err }},
-		{"join", budget{9, 5, 8}, func(ctx context.Context) error { _, err := serve().Join(ctx, members[people-1], "hall"); return err }},
+		{"join", budget{10, 6, 8}, func(ctx context.Context) error { _, err := serve().Join(ctx, members[people-1], "hall"); return err }},
 		{"leave", budget{4, 3, 10}, func(ctx context.Context) error { return serve().Leave(ctx, members[people-1], "hall") }},
 		{"my rooms", budget{5, 4, 0}, func(ctx context.Context) error { _, err := serve().MyRooms(ctx, ann); return err }},
 		{"unread counts", budget{3, 3, 0}, func(ctx context.Context) error { _, err := serve().UnreadCounts(ctx, ann); return err }},

@@ -3,6 +3,8 @@ package accounts
 
 import (
 	"context"
+	"errors"
+	"path"
 	"time"
 
 	"parley/chat"
@@ -15,7 +17,8 @@ type Keeper interface {
 	identity.Provider
 	JWKS() []byte
 	ChangePassword(ctx context.Context, p identity.Principal, current, password string) error
-	RemoveAccount(ctx context.Context, p identity.Principal, password string) error
+	CheckPassword(ctx context.Context, p identity.Principal, password string) error
+	Leave(ctx context.Context, userID, username string) error
 }
 
 // Accounts are accounts as the edges want to see them.
@@ -76,9 +79,19 @@ func (a Accounts) ChangePassword(ctx context.Context, p httpapi.Principal, curre
 	return a.keeper.ChangePassword(ctx, identity.Principal(p), current, password)
 }
 
-// RemoveAccount implements httpapi.Identity.
-func (a Accounts) RemoveAccount(ctx context.Context, p httpapi.Principal, password string) error {
-	return a.keeper.RemoveAccount(ctx, identity.Principal(p), password)
+// CheckPassword implements httpapi.Identity.
+func (a Accounts) CheckPassword(ctx context.Context, p httpapi.Principal, password string) error {
+	return a.keeper.CheckPassword(ctx, identity.Principal(p), password)
+}
+
+// Pictures are those of people, by name: *files.Avatars.
+type Pictures interface {
+	Delete(ctx context.Context, name string) error
+}
+
+// Forget removes what is kept here of an account that is being erased, and its picture; see chat.Config.
+func (a Accounts) Forget(ctx context.Context, e chat.Erasure, pictures Pictures) error {
+	return errors.Join(a.keeper.Leave(ctx, e.UserID, e.Username), pictures.Delete(ctx, path.Base(e.AvatarURL)))
 }
 
 // Sessions implements httpapi.Identity.

@@ -12,7 +12,7 @@ import (
 // pool is a keeper of passwords that Local knows nothing of.
 type pool struct {
 	identity.Provider
-	removed, changed string // by whom
+	asked, changed, left string // by whom
 }
 
 func (p *pool) JWKS() []byte { return nil }
@@ -22,8 +22,13 @@ func (p *pool) ChangePassword(_ context.Context, who identity.Principal, _, _ st
 	return nil
 }
 
-func (p *pool) RemoveAccount(_ context.Context, who identity.Principal, _ string) error {
-	p.removed = who.UserID
+func (p *pool) CheckPassword(_ context.Context, who identity.Principal, _ string) error {
+	p.asked = who.UserID
+	return nil
+}
+
+func (p *pool) Leave(_ context.Context, userID, username string) error {
+	p.left = userID + " " + username
 	return nil
 }
 
@@ -34,7 +39,7 @@ func TestPasswordsAreTheKeepers(t *testing.T) {
 	if err := a.ChangePassword(t.Context(), httpapi.Principal{UserID: "u1"}, "old", "new"); err != nil || k.changed != "u1" {
 		t.Errorf("changing a password asked for %q, %v", k.changed, err)
 	}
-	if err := a.RemoveAccount(t.Context(), httpapi.Principal{UserID: "u2"}, "old"); err != nil || k.removed != "u2" {
-		t.Errorf("removing an account asked for %q, %v", k.removed, err)
+	if err := a.CheckPassword(t.Context(), httpapi.Principal{UserID: "u2"}, "old"); err != nil || k.asked != "u2" {
+		t.Errorf("confirming by a password asked for %q, %v", k.asked, err)
 	}
 }

@@ -164,13 +164,26 @@ func (h *house) makeService(ctx context.Context) (*chat.Service, error) {
 		return nil, err
 	}
 	c := chat.Config{Log: tables, Rooms: tables, Markers: tables, Notices: tables, Erasures: tables, Users: tables, Seen: tables, Deliverer: deliverer,
-		Limiter: limiter, Names: names.Precis{}, Reached: tables, Shared: true, Logger: h.Logger}
+		Limiter: limiter, Names: names.Precis{}, Reached: tables, Shared: true, Forget: h.forget, Logger: h.Logger}
 	attachments, err := h.attachments(ctx)
 	if err != nil {
 		return nil, err
 	}
 	c.Files = chat.Files{Uploads: tables, Contents: attachments, MaxBytes: fileBytes, Quota: fileQuota}
 	return chat.New(c), nil
+}
+
+// forget removes what others keep of an account that is being erased.
+func (h *house) forget(ctx context.Context, e chat.Erasure) error {
+	who, err := h.accounts.get(ctx)
+	if err != nil {
+		return err
+	}
+	bucket, err := h.bucket.get(ctx)
+	if err != nil {
+		return err
+	}
+	return who.Forget(ctx, e, files.NewAvatars(bucket, avatarBytes))
 }
 
 // attachments are kept in the bucket, which signs its links itself.

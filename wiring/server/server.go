@@ -109,11 +109,13 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
+	avatars := files.NewAvatars(s.bucket, s.cfg.AvatarBytes)
 	s.service = chat.New(chat.Config{
 		Log: s.store, Rooms: s.store, Markers: s.store, Notices: s.store, Erasures: s.store, Users: s.store, Seen: s.store,
 		Deliverer: hub, Limiter: limiter, Names: nameProfile, Now: s.cfg.Now, Logger: s.cfg.Logger,
 		Outbox: s.store, Reached: s.store, Away: away,
-		Files: chat.Files{Uploads: s.store, Contents: attachments, Off: s.cfg.FilesOff, MaxBytes: s.cfg.FileBytes, Quota: max(0, s.cfg.FileQuota)},
+		Forget: func(ctx context.Context, e chat.Erasure) error { return s.who.Forget(ctx, e, avatars) },
+		Files:  chat.Files{Uploads: s.store, Contents: attachments, Off: s.cfg.FilesOff, MaxBytes: s.cfg.FileBytes, Quota: max(0, s.cfg.FileQuota)},
 	})
 	s.accounts, err = identity.NewLocal(ctx, identity.Config{
 		Store: s.store, Rooms: s.service, Limiter: limiter, Connections: hub, Names: nameProfile,
@@ -145,7 +147,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	}
 	registry, metricsHandler := metrics(s.gateway, s.notifier)
 	handler, err := httpapi.New(httpapi.Config{
-		Service: s.service, Identity: s.who, Avatars: files.NewAvatars(s.bucket, s.cfg.AvatarBytes), Files: attachments, Push: s.notifier, Limiter: limiter,
+		Service: s.service, Identity: s.who, Avatars: avatars, Files: attachments, Push: s.notifier, Limiter: limiter,
 		Socket: s.gateway, Await: s.await, Web: app, Ready: s.ready, Metrics: metricsHandler, Registerer: registry,
 		PublicURL: s.cfg.PublicURL, TrustedProxies: s.cfg.TrustedProxies, Version: s.cfg.Version, Logger: s.cfg.Logger,
 	})
