@@ -96,6 +96,7 @@ type House struct {
 	runtime   *runtime
 	gateway   *gateway
 	queues    map[string]*fifo // by name
+	files     *s3mem.Backend
 	functions map[string]*function
 	servers   []*http.Server
 	ctx       context.Context //nolint:containedctx // of the house's own life: what AWS does itself is nobody's request
@@ -141,12 +142,12 @@ func (h *House) start(ctx context.Context) error {
 	for _, name := range []string{"fanout.fifo", "notify.fifo"} {
 		h.queues[name] = newFIFO(h.cfg.Limits)
 	}
-	s3 := s3mem.New()
-	if err := s3.CreateBucket(bucket); err != nil {
+	h.files = s3mem.New()
+	if err := h.files.CreateBucket(bucket); err != nil {
 		return fmt.Errorf("make the bucket: %w", err)
 	}
 
-	bucketHost := http.StripPrefix("/s3", gofakes3.New(s3).Server())
+	bucketHost := http.StripPrefix("/s3", gofakes3.New(h.files).Server())
 	h.serve(ctx, front, h.outside(bucketHost))
 
 	inside := http.NewServeMux()
@@ -179,6 +180,19 @@ func (h *House) environment(name, inner string) []string {
 		"PARLEY_REGISTRATION=open", "PARLEY_IDENTITY=local", "PARLEY_LOG_FORMAT=text",
 	}
 	return append(env, h.cfg.Env...)
+}
+
+// Files returns the keys of what is in the bucket.
+func (h *House) Files() ([]string, error) {
+	list, err := h.files.ListBucket(bucket, &gofakes3.Prefix{}, gofakes3.ListBucketPage{})
+	if err != nil {
+		return nil, fmt.Errorf("list the bucket: %w", err)
+	}
+	keys := make([]string, len(list.Contents))
+	for i, c := range list.Contents {
+		keys[i] = c.Key
+	}
+	return keys, nil
 }
 
 // Close ends everything; connections of people are cut.

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -60,13 +61,14 @@ type worker struct {
 
 	mu      sync.Mutex
 	current *invocation
-	ended   bool
+	ended   bool // or about to: it gets no more work
 }
 
 // invocation is one event on its way through a worker.
 type invocation struct {
 	id       string
 	event    []byte
+	ctx      context.Context //nolint:containedctx // of who waits for the answer
 	deadline time.Time
 	began    time.Time
 	first    bool        // of its worker
@@ -99,18 +101,9 @@ func (f *function) invoke(ctx context.Context, event any) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, limits.Timeout)
 	defer cancel()
 	deadline, _ := ctx.Deadline()
-	inv := &invocation{id: rand.Text(), event: body, deadline: deadline, done: make(chan result, 1)}
-	select {
-	case f.calls <- inv: // one is waiting
-	default:
-		if err := f.grow(limits.Workers); err != nil {
-			return nil, err
-		}
-		select {
-		case f.calls <- inv:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
+	inv := &invocation{id: rand.Text(), event: body, ctx: ctx, deadline: deadline, done: make(chan result, 1)}
+	if err := f.give(inv); err != nil {
+		return nil, err
 	}
 	select {
 	case r := <-inv.done:
@@ -122,6 +115,24 @@ func (f *function) invoke(ctx context.Context, event any) ([]byte, error) {
 		return r.body, r.err
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	}
+}
+
+// give hands an invocation to a worker.
+func (f *function) give(inv *invocation) error {
+	select {
+	case f.calls <- inv: // one is waiting
+		return nil
+	default:
+	}
+	if err := f.grow(f.rt.house.cfg.Limits.Workers); err != nil {
+		return err
+	}
+	select {
+	case f.calls <- inv:
+		return nil
+	case <-inv.ctx.Done():
+		return inv.ctx.Err()
 	}
 }
 
@@ -246,8 +257,10 @@ func (rt *runtime) next(rw http.ResponseWriter, r *http.Request, w *worker) {
 		w.mu.Lock()
 		if w.ended {
 			w.mu.Unlock()
-			inv.done <- result{err: fmt.Errorf("%w: the worker ended", errFunction)}
-			return
+			if err := w.fn.give(inv); err != nil { // it was not begun
+				inv.done <- result{err: err}
+			}
+			panic(http.ErrAbortHandler)
 		}
 		w.current = inv
 		w.mu.Unlock()
@@ -296,7 +309,26 @@ func (w *worker) memory() int64 {
 }
 
 // kill ends a worker in the middle of what it does.
-func (w *worker) kill() { _ = w.cmd.Process.Kill() }
+func (w *worker) kill() {
+	w.mu.Lock()
+	w.ended = true
+	w.mu.Unlock()
+	_ = w.cmd.Process.Kill()
+}
+
+// Kill ends the workers of some functions, whatever they are at, and returns how many there were. Others take their place
+// when they are needed.
+func (h *House) Kill(functions ...string) (n int) {
+	h.runtime.mu.Lock()
+	defer h.runtime.mu.Unlock()
+	for _, w := range h.runtime.workers {
+		if slices.Contains(functions, w.fn.name) {
+			w.kill()
+			n++
+		}
+	}
+	return n
+}
 
 // Stats returns what was seen of a function so far.
 func (h *House) Stats(name string) Stats {

@@ -199,8 +199,8 @@ func problem(ctx context.Context, res *http.Response) error {
 	if json.Unmarshal(text, &p) == nil && p.Code != "" {
 		return &chat.Error{Code: p.Code, Message: p.Detail, Field: p.Field, RetryAfter: time.Duration(p.RetryAfterMs) * time.Millisecond}
 	}
-	code := chat.Internal // not from Parley: a proxy, perhaps
-	if res.StatusCode == http.StatusBadGateway || res.StatusCode == http.StatusServiceUnavailable || res.StatusCode == http.StatusGatewayTimeout {
+	code := chat.Internal
+	if res.StatusCode >= http.StatusInternalServerError { // not from Parley: what stands before it did not reach it
 		code = chat.Unavailable
 	}
 	seconds, _ := strconv.Atoi(res.Header.Get("Retry-After"))

@@ -46,6 +46,9 @@ type StreamOptions struct {
 	All  bool
 	// PingEvery is the time between heartbeats; default 25 s. A connection silent for longer than twice that is lost.
 	PingEvery time.Duration
+	// AnswerWithin is how long to wait for an answer on a connection that lives: then the request is made again, since what
+	// worked at it may have died. Default 15 s.
+	AnswerWithin time.Duration
 	// Poll asks by HTTP again and again in place of opening a socket, for networks that let none through.
 	Poll bool
 }
@@ -67,10 +70,13 @@ type Stream struct {
 	c   *Client
 	opt StreamOptions
 	t   *tracker // owned by Run
+	// asked is when a sync was last asked for; owned by Run.
+	asked time.Time
 
 	// mu guards what follows.
 	mu        sync.Mutex
 	conn      *websocket.Conn // nil while offline
+	begun     bool            // the answer to the very first ping has come
 	waiting   []*waiter       // requests without an answer, in order
 	positions map[string]int64
 	state     State
@@ -97,6 +103,9 @@ func (c *Client) Stream(o StreamOptions) *Stream {
 	}
 	if o.PingEvery <= 0 {
 		o.PingEvery = 25 * time.Second
+	}
+	if o.AnswerWithin <= 0 {
+		o.AnswerWithin = 15 * time.Second
 	}
 	t := newTracker(c.Session().User.UserID, o.From, o.All)
 	return &Stream{c: c, opt: o, t: t, positions: t.positions(), ended: make(chan struct{})}
@@ -177,11 +186,7 @@ func (s *Stream) connect(ctx context.Context) (opened bool, err error) {
 	pinger.Go(func() { s.heartbeat(ctx, conn) })
 	defer pinger.Wait()
 	defer stop()
-	ping := action{Action: "ping"}
-	if !s.t.started {
-		ping.RequestID = firstID
-	}
-	if err := write(ctx, conn, ping); err != nil {
+	if err := write(ctx, conn, s.ping()); err != nil {
 		return true, err
 	}
 	for {
@@ -241,6 +246,16 @@ func write(ctx context.Context, conn *websocket.Conn, a action) error {
 	return conn.Write(ctx, websocket.MessageText, text)
 }
 
+// ping asks for the heads of all rooms; the first says so until it is answered.
+func (s *Stream) ping() action {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.begun {
+		return action{Action: "ping"}
+	}
+	return action{Action: "ping", RequestID: firstID}
+}
+
 func (s *Stream) heartbeat(ctx context.Context, conn *websocket.Conn) {
 	tick := time.NewTicker(s.opt.PingEvery)
 	defer tick.Stop()
@@ -249,7 +264,7 @@ func (s *Stream) heartbeat(ctx context.Context, conn *websocket.Conn) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if write(ctx, conn, action{Action: "ping"}) != nil {
+			if write(ctx, conn, s.ping()) != nil {
 				return // the reader sees it too
 			}
 		}
@@ -274,6 +289,12 @@ func (s *Stream) frame(ctx context.Context, conn *websocket.Conn, f frame) error
 		}
 		heads = data.Rooms
 		tell = s.t.heads(heads, f.RequestID == firstID)
+		s.mu.Lock()
+		s.begun = true
+		s.mu.Unlock()
+		if time.Since(s.asked) > s.opt.AnswerWithin {
+			s.t.unask()
+		}
 	case "synced":
 		return s.synced(ctx, conn, f)
 	default:
@@ -341,6 +362,7 @@ func (s *Stream) sync(ctx context.Context, conn *websocket.Conn, rooms map[strin
 			ask[id] = rooms[id]
 			s.t.rooms[id].asking = true
 		}
+		s.asked = time.Now()
 		if err := write(ctx, conn, action{Action: "sync", RequestID: syncID, Data: map[string]any{"rooms": ask}}); err != nil {
 			return err
 		}
@@ -470,9 +492,14 @@ func (s *Stream) ask(ctx context.Context, name string, data any) (answer, error)
 		_ = conn.Write(patient, websocket.MessageText, text)
 		cancel()
 	}
+	late := time.NewTimer(s.opt.AnswerWithin)
+	defer late.Stop()
 	select {
 	case a := <-w.answer:
 		return a, nil
+	case <-late.C:
+		s.answered(w.id, answer{})
+		return answer{err: chat.Errorf(chat.Unavailable, "The server does not answer.")}, nil
 	case <-ctx.Done():
 		s.answered(w.id, answer{})
 		return answer{}, ctx.Err()

@@ -184,6 +184,11 @@ func (t *tracker) current() bool {
 // forget takes back that anything was asked for: the connection was lost.
 func (t *tracker) forget() {
 	t.asked, t.matched = false, false
+	t.unask()
+}
+
+// unask takes back that syncs were asked for: their answers are late.
+func (t *tracker) unask() {
 	for _, r := range t.rooms {
 		r.asking = false
 	}

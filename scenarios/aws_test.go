@@ -6,36 +6,47 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
 	"parley/awsdev"
-	"parley/client"
 	"parley/store"
 	"parley/store/dynamo"
 	"parley/store/dynamo/dynamotest"
 )
 
-// The AWS house: the true functions behind what AWS has in front of them, on DynamoDB Local.
+// onAWS is the AWS house: the true functions behind what AWS has in front of them, on DynamoDB Local.
+type onAWS struct{}
 
-// TestOnAWS meets the same people in the AWS house: boot looks at the name of the test.
-func TestOnAWS(t *testing.T) {
-	for name, scenario := range map[string]func(*testing.T){
-		"TwoPeopleTalk":         func(t *testing.T) { twoPeopleTalk(t, func(*client.StreamOptions) {}) },
-		"MentionsNotify":        TestMentionsNotifyThoseNamed,
-		"DirectMessages":        TestDirectMessagesWaitForTheAbsent,
-		"Reactions":             TestReactionsAreToldToTheRoom,
-		"RemovalEndsHearing":    TestRemovalEndsHearing,
-		"Erasing":               TestErasing,
-		"PresenceIsForTheRooms": TestPresenceGoesToThoseWhoShareARoom,
-	} {
-		t.Run(name, scenario)
+func (onAWS) boot(t *testing.T, change ...func(*settings)) *house {
+	t.Helper()
+	var set settings
+	for _, f := range change {
+		f(&set)
 	}
+	if set.filesOff || set.data != "" {
+		t.Fatal("a setting of the single machine")
+	}
+	h, _ := bootAWS(t, func(c *awsdev.Config) {
+		if set.limits {
+			c.Env = nil
+			c.Limits.Workers = 1 // each counts for itself
+		}
+		if set.pushPrivate {
+			c.Env = append(c.Env, "PARLEY_PUSH_ALLOW_PRIVATE=1")
+		}
+	})
+	return h
 }
 
-func isAWS(t *testing.T) bool { return strings.HasPrefix(t.Name(), "TestOnAWS") }
+// maintain does what is done there by the clock.
+func (h *house) maintain(t *testing.T) {
+	t.Helper()
+	if _, err := h.aws.Invoke(t.Context(), awsdev.Maintain, struct{}{}); err != nil {
+		t.Errorf("maintain: %v", err)
+	}
+}
 
 // town is what all AWS houses of this process share.
 type town struct {
@@ -101,7 +112,12 @@ func bootAWS(t *testing.T, change ...func(*awsdev.Config)) (*house, *awsdev.Hous
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{url: a.URL, stop: sync.OnceValue(a.Close)}
+	h := &house{url: a.URL, aws: a, stop: sync.OnceValue(a.Close)}
+	h.kill = func(*testing.T) *house { // whatever they are at
+		a.Kill(awsdev.Socket, awsdev.HTTP, awsdev.Fanout, awsdev.Stream, awsdev.Notify, awsdev.Maintain)
+		return h
+	}
+	h.restart = h.kill
 	t.Cleanup(func() {
 		if err := h.stop(); err != nil {
 			t.Errorf("the AWS house ended with: %v", err)

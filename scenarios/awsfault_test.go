@@ -19,6 +19,7 @@ import (
 
 // TestOnAWSFaults switches on what AWS warns of: everything said is still told, in order, once.
 func TestOnAWSFaults(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		fault func(*awsdev.Faults)
 		crowd int // connections of two more people, so many that telling them goes through the queue
@@ -29,6 +30,7 @@ func TestOnAWSFaults(t *testing.T) {
 		"jobs delivered twice":                       {func(f *awsdev.Faults) { f.DuplicateJobs.Store(true) }, 55},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			h, aws := bootAWS(t)
 			ann, bob := h.join(t, "ann"), h.join(t, "bob")
 			cid, dan := h.join(t, "cid"), h.join(t, "dan")
@@ -108,6 +110,7 @@ func ending(conn *websocket.Conn) (websocket.StatusCode, time.Duration) {
 
 // TestOnAWSLostDisconnect: somebody whose end nobody told of is found gone by the next push, and nobody waits for them.
 func TestOnAWSLostDisconnect(t *testing.T) {
+	t.Parallel()
 	h, aws := bootAWS(t)
 	ann, bob := h.join(t, "ann"), h.join(t, "bob")
 	garden := public(t, "garden", ann, bob)
@@ -127,6 +130,7 @@ func TestOnAWSLostDisconnect(t *testing.T) {
 
 // TestOnAWSLimits: the emulation keeps the limits of API Gateway, so that clients and functions learn to.
 func TestOnAWSLimits(t *testing.T) {
+	t.Parallel()
 	h, _ := bootAWS(t, func(c *awsdev.Config) { c.Limits.Idle, c.Limits.Life = 1500*time.Millisecond, 4*time.Second })
 	ann := h.join(t, "ann")
 	if _, resp, err := h.dial(t, nil); err == nil || resp == nil || resp.StatusCode != http.StatusUnauthorized {
@@ -158,6 +162,7 @@ func TestOnAWSLimits(t *testing.T) {
 
 // TestOnAWSCutEveryFewSeconds: sockets that end again and again neither lose nor double anything.
 func TestOnAWSCutEveryFewSeconds(t *testing.T) {
+	t.Parallel()
 	h, _ := bootAWS(t, func(c *awsdev.Config) { c.Limits.Life = 1200 * time.Millisecond })
 	ann, bob := h.join(t, "ann"), h.join(t, "bob")
 	garden := public(t, "garden", ann, bob)

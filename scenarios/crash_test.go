@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -100,8 +99,14 @@ func spawn(t *testing.T, data string) *child {
 	return c
 }
 
-func TestRestartOnTheSameData(t *testing.T) {
-	h := boot(t)
+// terminate ends the server by SIGTERM.
+func (c *child) terminate() error {
+	_ = c.cmd.Process.Signal(syscall.SIGTERM)
+	return c.end()
+}
+
+func restartOnTheSameData(t *testing.T, in home) {
+	h := in.boot(t)
 	w := newWire(t, h.url)
 	ann := at(t, w.url, "ann")
 	if _, err := ann.Register(t.Context(), client.Registration{Username: "ann", Password: password}); err != nil {
@@ -111,11 +116,7 @@ func TestRestartOnTheSameData(t *testing.T) {
 	room := public(t, "garden", ann)
 	before := ann.say(t, room, "before")
 	hears := ann.listen(t)
-	if err := h.stop(); err != nil {
-		t.Fatalf("the first server ended with %v", err)
-	}
-	again := boot(t, on(h.data))
-	w.lead(again.url)
+	w.lead(h.restart(t).url)
 	after := ann.say(t, room, "after") // the session lives on, and so does the order
 	if after.Seq != before.Seq+1 {
 		t.Errorf("after the restart comes %d, before it was %d", after.Seq, before.Seq)
@@ -128,12 +129,11 @@ func TestRestartOnTheSameData(t *testing.T) {
 	}
 }
 
-// TestKillAmidSends kills the server again and again, without warning, while people talk: whatever was acknowledged is
+// killAmidSends kills what serves again and again, without warning, while people talk: whatever was acknowledged is
 // there, once, at its number, and everybody is told the whole log in order.
-func TestKillAmidSends(t *testing.T) {
-	data := t.TempDir()
-	c := spawn(t, data)
-	w := newWire(t, c.url)
+func killAmidSends(t *testing.T, in home) {
+	h := in.boot(t, func(o *settings) { o.apart = true })
+	w := newWire(t, h.url)
 	ann, bob := at(t, w.url, "ann"), at(t, w.url, "bob")
 	for _, p := range []*person{ann, bob} {
 		if _, err := p.Register(t.Context(), client.Registration{Username: p.Username, Password: password}); err != nil {
@@ -181,12 +181,8 @@ func TestKillAmidSends(t *testing.T) {
 				break
 			}
 		}
-		if err := c.cmd.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		_ = c.end()
-		c = spawn(t, data)
-		w.lead(c.url)
+		h = h.kill(t)
+		w.lead(h.url)
 	}
 	talk.Wait()
 	head := start.HeadSeq + 8*each
@@ -219,12 +215,11 @@ func TestKillAmidSends(t *testing.T) {
 	}
 }
 
-// TestDrainLosesNothing stops a server by SIGTERM amid sends: it exits with 0, readers are told to come back with 1012,
+// drainLosesNothing stops a server by SIGTERM amid sends: it exits with 0, readers are told to come back with 1012,
 // and what was acknowledged is there when it is started again.
-func TestDrainLosesNothing(t *testing.T) {
-	data := t.TempDir()
-	c := spawn(t, data)
-	w := newWire(t, c.url)
+func drainLosesNothing(t *testing.T, in home) {
+	h := in.boot(t, func(o *settings) { o.apart = true })
+	w := newWire(t, h.url)
 	ann := at(t, w.url, "ann")
 	if _, err := ann.Register(t.Context(), client.Registration{Username: "ann", Password: password}); err != nil {
 		t.Fatal(err)
@@ -236,7 +231,7 @@ func TestDrainLosesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	hears := ann.listen(t)
-	raw := dialRaw(t, c.url, ann)
+	raw := dialRaw(t, h.url, ann)
 	const sends = 300
 	var talk sync.WaitGroup
 	halfway := make(chan struct{})
@@ -252,18 +247,15 @@ func TestDrainLosesNothing(t *testing.T) {
 		}
 	})
 	<-halfway
-	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
+	stopped := make(chan error, 1)
+	go func() { stopped <- h.stop() }()
 	if code := raw.closeCode(t); code != 1012 {
 		t.Errorf("a reader was closed with %d, want 1012", code)
 	}
-	if err := c.end(); err != nil {
-		exit, _ := errors.AsType[*exec.ExitError](err)
-		t.Errorf("after SIGTERM the server ended with %v (%v)", err, exit)
+	if err := <-stopped; err != nil {
+		t.Errorf("after SIGTERM the server ended with %v", err)
 	}
-	again := spawn(t, data)
-	w.lead(again.url)
+	w.lead(in.boot(t, func(o *settings) { o.data = h.data }).url)
 	talk.Wait()
 	hears.orderly(t, room, start.HeadSeq+1, start.HeadSeq+sends)
 }

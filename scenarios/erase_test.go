@@ -14,10 +14,10 @@ import (
 	"parley/client"
 )
 
-// TestErasing: who erases their account is gone for everybody at once, those who were away included, and their name
+// erasing: who erases their account is gone for everybody at once, those who were away included, and their name
 // stays taken.
-func TestErasing(t *testing.T) {
-	h := boot(t)
+func erasing(t *testing.T, in home) {
+	h := in.boot(t)
 	ann, bob, cid := h.join(t, "ann"), h.join(t, "bob"), h.join(t, "cid")
 	garden := public(t, "garden", ann, bob, cid)
 	first := ann.say(t, garden, "my secret")

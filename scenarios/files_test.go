@@ -41,10 +41,18 @@ func (p *person) upload(t *testing.T, room, name string, content []byte) chat.Fi
 	return ref
 }
 
-// stored lists the files of a data folder that belong to messages.
-func stored(t *testing.T, data string) (names []string) {
+// files lists what is kept of files that belong to messages. On AWS what is not wanted any more goes by the clock.
+func (h *house) files(t *testing.T) (names []string) {
 	t.Helper()
-	err := filepath.WalkDir(filepath.Join(data, "files"), func(path string, d os.DirEntry, err error) error {
+	if h.aws != nil {
+		h.maintain(t)
+		names, err := h.aws.Files()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return names
+	}
+	err := filepath.WalkDir(filepath.Join(h.data, "files"), func(path string, d os.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {
 			names = append(names, path)
 		}
@@ -56,10 +64,10 @@ func stored(t *testing.T, data string) (names []string) {
 	return names
 }
 
-// TestFilesTravel: a file comes with its message, to those in the room alone, outlives the server, travels in backups and
-// exports, and goes with its message.
-func TestFilesTravel(t *testing.T) {
-	h := boot(t)
+// filesTravel: a file comes with its message, to those in the room alone, outlives what serves it, and goes with its
+// message.
+func filesTravel(t *testing.T, in home) {
+	h := in.boot(t)
 	ann, bob, eve := h.join(t, "ann"), h.join(t, "bob"), h.join(t, "eve")
 	room := direct(t, ann, bob)
 	bobHears, eveHears := bob.listen(t), eve.listen(t)
@@ -81,6 +89,33 @@ func TestFilesTravel(t *testing.T) {
 	}
 	eveHears.never(t, "a file", func(e client.Event) bool { return e.NewMessage != nil })
 
+	h = h.restart(t)
+	ann, bob = h.back(t, "ann"), h.back(t, "bob")
+	if !bytes.Equal(bob.fetch(t, ref.FileID), content) {
+		t.Error("after the restart bob gets another file")
+	}
+	if len(h.files(t)) == 0 {
+		t.Error("nothing is in the bucket")
+	}
+	if err := ann.Delete(t.Context(), room, m.MessageID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bob.File(t.Context(), ref.FileID); chat.CodeOf(err) != chat.NotFound {
+		t.Errorf("after the deletion: %v", err)
+	}
+	eventually(t, "the content to be removed", func() bool { return len(h.files(t)) == 0 })
+}
+
+// filesInBackups: files travel in backups and exports, and what was not finished is removed.
+func filesInBackups(t *testing.T, in home) {
+	h := in.boot(t)
+	ann, bob := h.join(t, "ann"), h.join(t, "bob")
+	room := direct(t, ann, bob)
+	content := []byte("peas and beans")
+	ref := ann.upload(t, room, "peas.txt", content)
+	if _, err := ann.Send(t.Context(), chat.NewMessage{RoomID: room, Attachments: []chat.FileRef{ref}}); err != nil {
+		t.Fatal(err)
+	}
 	half := filepath.Join(h.data, "files", "attachments", "half.written.tmp") // as a process leaves it that is killed
 	if err := os.WriteFile(half, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
@@ -89,19 +124,11 @@ func TestFilesTravel(t *testing.T) {
 	if err := os.Chtimes(half, past, past); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.stop(); err != nil {
-		t.Fatal(err)
-	}
-	h = boot(t, on(h.data))
-	bob = h.back(t, "bob")
-	if !bytes.Equal(bob.fetch(t, ref.FileID), content) {
-		t.Error("after the restart bob gets another file")
-	}
+	h = h.restart(t)
 	eventually(t, "the rest of a file that was not finished to be removed", func() bool {
 		_, err := os.Stat(half)
 		return os.IsNotExist(err)
 	})
-
 	copied, exported := filepath.Join(t.TempDir(), "backup"), &bytes.Buffer{}
 	operator, err := admin.Dial(t.Context(), h.data)
 	if err != nil {
@@ -115,28 +142,20 @@ func TestFilesTravel(t *testing.T) {
 	if _, err := server.Import(t.Context(), moved, bytes.NewReader(exported.Bytes())); err != nil {
 		t.Fatal(err)
 	}
-	ann = h.back(t, "ann")
-	if err := ann.Delete(t.Context(), room, m.MessageID); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := bob.File(t.Context(), ref.FileID); chat.CodeOf(err) != chat.NotFound {
-		t.Errorf("after the deletion: %v", err)
-	}
-	eventually(t, "the content to be removed", func() bool { return len(stored(t, h.data)) == 0 })
 	if err := h.stop(); err != nil {
 		t.Fatal(err)
 	}
 	for name, data := range map[string]string{"backup": copied, "import": moved} {
-		bob := boot(t, on(data)).back(t, "bob")
+		bob := in.boot(t, func(o *settings) { o.data = data }).back(t, "bob")
 		if !bytes.Equal(bob.fetch(t, ref.FileID), content) {
 			t.Errorf("in the %s is another file", name)
 		}
 	}
 }
 
-// TestFilesOff: a server without attachments refuses them, and hides those that are there.
-func TestFilesOff(t *testing.T) {
-	h := boot(t)
+// filesOff: a server without attachments refuses them, and hides those that are there.
+func filesOff(t *testing.T, in home) {
+	h := in.boot(t)
 	ann := h.join(t, "ann")
 	room := public(t, "garden", ann)
 	ref := ann.upload(t, room, "a.txt", []byte("peas"))
@@ -146,7 +165,7 @@ func TestFilesOff(t *testing.T) {
 	if err := h.stop(); err != nil {
 		t.Fatal(err)
 	}
-	h = boot(t, on(h.data), func(c *server.Config) { c.FilesOff = true })
+	h = in.boot(t, func(o *settings) { o.data, o.filesOff = h.data, true })
 	ann = h.back(t, "ann")
 	if _, err := ann.File(t.Context(), ref.FileID); chat.CodeOf(err) != chat.Forbidden {
 		t.Errorf("a file: %v", err)
@@ -157,23 +176,5 @@ func TestFilesOff(t *testing.T) {
 	_, err := ann.Send(t.Context(), chat.NewMessage{RoomID: room, Attachments: []chat.FileRef{ref}})
 	if chat.CodeOf(err) != chat.InvalidRequest {
 		t.Errorf("a message with a file: %v", err)
-	}
-}
-
-// back signs in somebody who has an account.
-func (h *house) back(t *testing.T, name string) *person {
-	t.Helper()
-	p := h.at(t, name)
-	p.login(t)
-	return p
-}
-
-// eventually waits for what must come to be.
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !is(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s", what)
-		}
 	}
 }

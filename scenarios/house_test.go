@@ -1,12 +1,11 @@
-// Package scenarios boots the whole program in process, on a free port, with real sockets, and lets people meet in it:
-// what they must be told, and what they must not.
+// Package scenarios boots whole houses of Parley, the single program and the functions on AWS, with real sockets and real
+// stores, and lets people meet in them: what they must be told, and what they must not.
 package scenarios
 
 import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"parley/awsdev"
 	"parley/chat"
 	"parley/client"
 	"parley/identity"
@@ -25,45 +25,63 @@ const (
 	patience = 20 * time.Second // for what must happen; nothing waits so long unless it fails
 )
 
-// house is one running server.
-type house struct {
-	data, url string
-	stop      func() error // drains and closes; nil if all went well; further calls say the same
+// home boots houses of one kind.
+type home interface {
+	boot(t *testing.T, change ...func(*settings)) *house
 }
 
-// boot starts a server on a data folder; an empty one is made.
-func boot(t *testing.T, change ...func(*server.Config)) *house {
+// settings are in what a house may differ from one as it comes, which lets everybody register and limits nobody.
+type settings struct {
+	limits      bool   // those that a house has in which nothing was set
+	pushPrivate bool   // push services may be on this machine
+	filesOff    bool   // of one machine
+	apart       bool   // one machine: in a process of its own, which can be killed
+	data        string // one machine: a data folder that exists
+}
+
+// house is one running house of Parley.
+type house struct {
+	url  string
+	data string        // of one machine
+	aws  *awsdev.House // nil on one machine
+
+	stop    func() error              // drains and closes; nil if all went well; further calls say the same
+	restart func(t *testing.T) *house // what serves is ended and begun anew, with what is stored; one machine has another address then
+	kill    func(t *testing.T) *house // the same without warning
+}
+
+// oneMachine is the single program.
+type oneMachine struct{}
+
+func (in oneMachine) boot(t *testing.T, change ...func(*settings)) *house {
 	t.Helper()
-	if isAWS(t) {
-		if len(change) > 0 {
-			t.Fatal("a setting of the single machine")
+	var set settings
+	for _, f := range change {
+		f(&set)
+	}
+	if set.data == "" {
+		set.data = t.TempDir()
+	}
+	h := &house{data: set.data}
+	again := func(o *settings) { *o = set }
+	if set.apart {
+		c := spawn(t, set.data)
+		h.url, h.stop = c.url, c.terminate
+		h.kill = func(t *testing.T) *house {
+			_ = c.cmd.Process.Kill()
+			_ = c.end()
+			return in.boot(t, again)
 		}
-		h, _ := bootAWS(t)
 		return h
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	h.url, h.stop = serve(t, set)
+	h.restart = func(t *testing.T) *house {
+		t.Helper()
+		if err := h.stop(); err != nil {
+			t.Fatalf("the server ended with %v", err)
+		}
+		return in.boot(t, again)
 	}
-	cfg := server.Config{Listener: l, Registration: identity.Open, LimitsOff: true, DrainFor: 5 * time.Second, Version: "test", Logger: logger(t)}
-	for _, f := range change {
-		f(&cfg)
-	}
-	if cfg.Data == "" {
-		cfg.Data = t.TempDir()
-	}
-	s, err := server.New(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
-	h := &house{data: cfg.Data, url: "http://" + s.Addr().String()}
-	h.stop = sync.OnceValue(func() error {
-		cancel()
-		return <-ended
-	})
 	t.Cleanup(func() {
 		if err := h.stop(); err != nil {
 			t.Errorf("the server ended with: %v", err)
@@ -72,8 +90,22 @@ func boot(t *testing.T, change ...func(*server.Config)) *house {
 	return h
 }
 
-// on serves an existing data folder.
-func on(data string) func(*server.Config) { return func(c *server.Config) { c.Data = data } }
+// serve runs a server in this process.
+func serve(t *testing.T, set settings) (url string, stop func() error) {
+	t.Helper()
+	s, err := server.New(t.Context(), server.Config{Data: set.data, Listen: "127.0.0.1:0", Registration: identity.Open, LimitsOff: !set.limits,
+		PushPrivate: set.pushPrivate, FilesOff: set.filesOff, DrainFor: 5 * time.Second, Version: "test", Logger: logger(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	return "http://" + s.Addr().String(), sync.OnceValue(func() error {
+		cancel()
+		return <-ended
+	})
+}
 
 // logger shows what the server says if the test fails; TESTLOG=1 shows all at once.
 func logger(t *testing.T) *slog.Logger {
@@ -111,6 +143,14 @@ func at(t *testing.T, url, name string) *person {
 		t.Fatal(err)
 	}
 	return &person{Client: c, User: chat.User{Username: name}}
+}
+
+// back signs in somebody who has an account.
+func (h *house) back(t *testing.T, name string) *person {
+	t.Helper()
+	p := h.at(t, name)
+	p.login(t)
+	return p
 }
 
 // transport is an HTTP client whose connections end with the test.
@@ -181,7 +221,7 @@ func (p *person) listen(t *testing.T, change ...func(*client.StreamOptions)) *ea
 	e := &ear{name: p.Username, changed: make(chan struct{})}
 	current := make(chan struct{})
 	var once sync.Once
-	o := client.StreamOptions{Handle: e.hear, OnState: func(s client.State, _ error) {
+	o := client.StreamOptions{AnswerWithin: 3 * time.Second, Handle: e.hear, OnState: func(s client.State, _ error) {
 		if s == client.Current {
 			once.Do(func() { close(current) })
 		}
@@ -283,6 +323,16 @@ func (e *ear) orderly(t *testing.T, room string, from, to int64) {
 			t.Fatalf("%s was told %d where %d comes, of:\n%s", e.name, ev.Seq, next, describe(events))
 		}
 		next++
+	}
+}
+
+// eventually waits for what must come to be.
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !is(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
 	}
 }
 

@@ -9,21 +9,23 @@ import (
 	"parley/client"
 )
 
-func TestTwoPeopleTalk(t *testing.T) {
-	t.Run("by socket", func(t *testing.T) { twoPeopleTalk(t, func(*client.StreamOptions) {}) })
-	t.Run("without a socket", func(t *testing.T) { twoPeopleTalk(t, polling) })
-	t.Run("one of each", func(t *testing.T) {
-		n := 0
-		twoPeopleTalk(t, func(o *client.StreamOptions) { n++; o.Poll = n%2 == 0 })
-	})
+func twoPeopleTalk(t *testing.T, in home) {
+	for name, by := range map[string]func(o *client.StreamOptions, n int){
+		"by socket":        func(*client.StreamOptions, int) {},
+		"without a socket": func(o *client.StreamOptions, _ int) { o.Poll = true },
+		"one of each":      func(o *client.StreamOptions, n int) { o.Poll = n%2 == 0 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := 0
+			talk(t, in, func(o *client.StreamOptions) { n++; by(o, n) })
+		})
+	}
 }
 
-// polling asks by HTTP in place of a socket.
-func polling(o *client.StreamOptions) { o.Poll = true }
-
-func twoPeopleTalk(t *testing.T, by func(*client.StreamOptions)) {
+// talk is a conversation of people who listen in one way or another.
+func talk(t *testing.T, in home, by func(*client.StreamOptions)) {
 	t.Helper()
-	h := boot(t)
+	h := in.boot(t)
 	ann, bob, eve := h.join(t, "ann"), h.join(t, "bob"), h.join(t, "eve")
 	garden := public(t, "garden", ann, bob)
 	secret, err := ann.CreateRoom(t.Context(), chat.Private, "secret", "")
@@ -76,8 +78,8 @@ func twoPeopleTalk(t *testing.T, by func(*client.StreamOptions)) {
 	}
 }
 
-func TestPresenceGoesToThoseWhoShareARoom(t *testing.T) {
-	h := boot(t)
+func presenceGoesToThoseWhoShareARoom(t *testing.T, in home) {
+	h := in.boot(t)
 	ann, bob, eve := h.join(t, "ann"), h.join(t, "bob"), h.join(t, "eve")
 	for _, p := range []*person{ann, bob, eve} { // out of the room that all are in
 		mine, err := p.Rooms(t.Context())
@@ -124,8 +126,8 @@ func online(t *testing.T, p *person, room string) (names []string) {
 	return names
 }
 
-func TestDirectMessagesWaitForTheAbsent(t *testing.T) {
-	h := boot(t)
+func directMessagesWaitForTheAbsent(t *testing.T, in home) {
+	h := in.boot(t)
 	ann, bob := h.join(t, "ann"), h.join(t, "bob")
 	room := direct(t, ann, bob)
 	if again := direct(t, bob, ann); again != room {
@@ -154,8 +156,8 @@ func TestDirectMessagesWaitForTheAbsent(t *testing.T) {
 	}
 }
 
-func TestReactionsAreToldToTheRoom(t *testing.T) {
-	h := boot(t)
+func reactionsAreToldToTheRoom(t *testing.T, in home) {
+	h := in.boot(t)
 	ann, bob, eve := h.join(t, "ann"), h.join(t, "bob"), h.join(t, "eve")
 	garden, hall := public(t, "garden", ann, bob), public(t, "hall", ann, bob, eve)
 	annHears, bobHears, eveHears := ann.listen(t), bob.listen(t), eve.listen(t)
@@ -197,8 +199,8 @@ func TestReactionsAreToldToTheRoom(t *testing.T) {
 	eveHears.never(t, "another room", func(e client.Event) bool { return e.RoomID == garden })
 }
 
-func TestMentionsNotifyThoseNamed(t *testing.T) {
-	h := boot(t)
+func mentionsNotifyThoseNamed(t *testing.T, in home) {
+	h := in.boot(t)
 	ann, bob, cid, eve := h.join(t, "ann"), h.join(t, "bob"), h.join(t, "cid"), h.join(t, "eve")
 	garden := public(t, "garden", ann, bob, cid)
 	annHears, bobHears, cidHears, eveHears := ann.listen(t), bob.listen(t), cid.listen(t), eve.listen(t)
@@ -240,8 +242,8 @@ func TestMentionsNotifyThoseNamed(t *testing.T) {
 	eveHears.never(t, "a room that she is not in", func(e client.Event) bool { return e.Notified != nil || e.RoomID == garden })
 }
 
-func TestRemovalEndsHearing(t *testing.T) {
-	h := boot(t)
+func removalEndsHearing(t *testing.T, in home) {
+	h := in.boot(t)
 	ann, bob := h.join(t, "ann"), h.join(t, "bob")
 	garden, lobby := public(t, "garden", ann, bob), public(t, "lobby", ann, bob)
 	bobHears := bob.listen(t)
