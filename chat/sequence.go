@@ -127,9 +127,18 @@ func (s *Service) sequencer(roomID string) *sequencer {
 // do runs a planned step and waits for it.
 func (s *Service) do(ctx context.Context, by, roomID string, plan func(ctx context.Context, v *view) (Commit, error)) error {
 	result := make(chan error, 1)
-	s.enqueue(roomID, &step{by: by, plan: plan, done: func(_ Message, _ bool, err error) { result <- err }})
+	var drop []Upload // of the plan that was committed; read when the result is there
+	last := func(ctx context.Context, v *view) (Commit, error) {
+		c, err := plan(ctx, v)
+		drop = c.Drop
+		return c, err
+	}
+	s.enqueue(roomID, &step{by: by, plan: last, done: func(_ Message, _ bool, err error) { result <- err }})
 	select {
 	case err := <-result:
+		if err == nil {
+			s.empty(ctx, drop)
+		}
 		return err
 	case <-ctx.Done():
 		return &Error{Code: Unavailable, Message: "The server is busy. Please try again.", Cause: ctx.Err()}

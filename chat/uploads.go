@@ -154,8 +154,8 @@ func (s *Service) FilesOf(ctx context.Context, userID, cursor string, limit int)
 	return s.files.Uploads.UploadsOf(ctx, userID, cursor, limit)
 }
 
-// DropFilesOf removes all files of a person, also those in messages, and returns how many there were. Their contents go
-// soon after. It may be repeated after an interruption.
+// DropFilesOf removes all files of a person, also those in messages, and returns how many there were. It may be repeated
+// after an interruption.
 func (s *Service) DropFilesOf(ctx context.Context, userID string) (int, error) {
 	if s.files.Uploads == nil {
 		return 0, nil
@@ -186,8 +186,9 @@ func (s *Service) DropFilesOf(ctx context.Context, userID string) (int, error) {
 func (s *Service) drop(ctx context.Context, u Upload) error {
 	for {
 		err := s.files.Uploads.DropUpload(ctx, u)
-		if err == nil && u.State != UploadAttached {
-			return s.files.Contents.Remove(ctx, u.FileID, "")
+		if err == nil {
+			s.empty(ctx, []Upload{u})
+			return nil
 		}
 		if !errors.Is(err, ErrMoved) {
 			return err
@@ -200,6 +201,19 @@ func (s *Service) drop(ctx context.Context, u Upload) error {
 			return noFile()
 		}
 		u = found[0]
+	}
+}
+
+// empty removes the contents of files whose records are gone, so that links to them lead nowhere from now on. What cannot
+// be removed is due, and goes with a sweep.
+func (s *Service) empty(ctx context.Context, dropped []Upload) {
+	if s.files.Uploads == nil {
+		return
+	}
+	for i := range dropped {
+		if err := s.files.Contents.Remove(ctx, dropped[i].FileID, ""); err != nil {
+			s.logger.WarnContext(ctx, "could not remove a file; trying again later", "file", dropped[i].FileID, "error", err)
+		}
 	}
 }
 

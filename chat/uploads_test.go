@@ -166,6 +166,9 @@ func TestMessageTakesFiles(t *testing.T) {
 	c.ok(err)
 	_, err = c.svc.File(c.ctx, "u-bob", one)
 	c.code(err, chat.NotFound)
+	if n := c.shelf.count(); n != 0 { // and no sweep was needed
+		t.Errorf("when the deletion is answered, %d contents are left", n)
+	}
 	c.swept(0)
 	c.used("u-ann", chat.FileUsage{})
 	_, err = c.send("u-ann", "k3", one)
@@ -284,6 +287,9 @@ func TestDropFilesOf(t *testing.T) {
 		n, err := c.svc.DropFilesOf(c.ctx, "u-ann")
 		if err != nil || n != want {
 			t.Errorf("dropped %d, %v, want %d", n, err, want)
+		}
+		if n := c.shelf.count(); n != 1 {
+			t.Errorf("%d contents are left without a sweep, want bob's", n)
 		}
 	}
 	_, err = c.svc.Delete(c.ctx, "u-ann", c.room, m.MessageID) // drops the same files again

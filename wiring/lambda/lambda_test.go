@@ -76,7 +76,7 @@ func (w *town) ask(method, path, token string, body, into any) int {
 	if err != nil {
 		w.Fatal(err)
 	}
-	headers := map[string]string{"content-type": "application/json", "host": "chat.example.org"}
+	headers := map[string]string{"content-type": "application/json", "accept": "application/json", "host": "chat.example.org"}
 	if token != "" {
 		headers["authorization"] = "Bearer " + token
 	}

@@ -16,8 +16,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/johannesboyne/gofakes3"
-	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
 	"parley/chat"
 	"parley/chattest"
@@ -38,13 +36,7 @@ type overdue struct {
 func newOverdue(t *testing.T) *overdue {
 	t.Helper()
 	o := &overdue{town: newTown(t)}
-	there := s3mem.New()
-	if err := there.CreateBucket("files"); err != nil {
-		t.Fatal(err)
-	}
-	bucket := httptest.NewServer(gofakes3.New(there).Server())
-	t.Cleanup(bucket.Close)
-	t.Setenv("AWS_ENDPOINT_URL_S3", bucket.URL)
+	o.bucket()
 	anna := o.person("anna")
 	o.gone = o.person("berta")
 	var room struct{ RoomID string }
