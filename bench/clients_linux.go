@@ -24,6 +24,9 @@ const (
 	ready
 )
 
+// turn is how many sockets are served before it is looked again what is due to be sent.
+const turn = 64
+
 // client is one connection of one person.
 type client struct {
 	person
@@ -95,7 +98,7 @@ func newClients(w wire, server netip.AddrPort, people [][]person) (*clients, err
 		return nil, fmt.Errorf("epoll: %w", err)
 	}
 	c := &clients{wire: w, server: server, began: time.Now(), session: uint32(time.Now().UnixNano()), epoll: epoll,
-		events: make([]unix.EpollEvent, 1024), buf: make([]byte, 1<<20), text: newText()}
+		events: make([]unix.EpollEvent, turn), buf: make([]byte, 1<<20), text: newText()}
 	for i, members := range people {
 		r := &room{index: i}
 		for _, p := range members {

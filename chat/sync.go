@@ -134,12 +134,18 @@ func (s *Service) syncRoom(ctx context.Context, roomID string, last, head int64,
 			r.Events, r.Complete = []Event{}, false
 			return r, nil
 		}
-		for i := range events {
-			if !fits.take(events[i].size()) {
-				r.More = true
-				return r, nil
-			}
-			r.Events = append(r.Events, events[i])
+		n := 0
+		for n < len(events) && fits.take(events[n].size()) {
+			n++
+		}
+		if len(r.Events) == 0 {
+			r.Events = events[:n:n] // shared
+		} else {
+			r.Events = append(r.Events, events[:n]...)
+		}
+		if n < len(events) {
+			r.More = true
+			return r, nil
 		}
 		last = to
 	}

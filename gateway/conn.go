@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -65,15 +66,15 @@ type conn struct {
 // volatile run is dropped when the peer is behind. A peer too far behind is disconnected.
 func (c *conn) send(run []byte, volatile bool) {
 	c.mu.Lock()
-	ok := c.write(run, volatile)
+	ok := c.write(run, volatile, false)
 	c.mu.Unlock()
 	if !ok {
 		c.leave()
 	}
 }
 
-// write is send with mu held; false if that was too much.
-func (c *conn) write(run []byte, volatile bool) bool {
+// write is send with mu held; false if that was too much. A run that is borrowed is copied if it must be kept.
+func (c *conn) write(run []byte, volatile, borrowed bool) bool {
 	if c.state > open {
 		return true
 	}
@@ -86,7 +87,7 @@ func (c *conn) write(run []byte, volatile bool) bool {
 		if n == len(run) {
 			return true
 		}
-		c.out.push(run[n:])
+		c.out.push(kept(run[n:], borrowed))
 		c.out.begun = n > 0
 		c.t.arm(c.reads(), true)
 		return true
@@ -100,8 +101,16 @@ func (c *conn) write(run []byte, volatile bool) bool {
 		c.shut(protocol.CloseTooSlow)
 		return false
 	}
-	c.out.push(run)
+	c.out.push(kept(run, borrowed))
 	return true
+}
+
+// kept is a run that may be kept.
+func kept(run []byte, borrowed bool) []byte {
+	if borrowed {
+		return bytes.Clone(run)
+	}
+	return run
 }
 
 // reads tells whether more requests are wanted.
@@ -232,8 +241,23 @@ func (c *conn) gone() {
 	c.g.remove(c)
 }
 
+// maxScratch is the largest buffer kept for answers; the largest frame of one fits.
+const maxScratch = protocol.MaxFrame + 1<<10
+
 // answer sends the frame that appendTo appends.
-func (c *conn) answer(appendTo func(dst []byte) []byte) { c.send(textFrame(appendTo), false) }
+func (c *conn) answer(appendTo func(dst []byte) []byte) {
+	scratch := c.g.answers.Get().(*[]byte) //nolint:forcetypeassert // nothing else is in it
+	frame := appendText((*scratch)[:0], appendTo)
+	c.mu.Lock()
+	ok := c.write(frame, false, true)
+	c.mu.Unlock()
+	if *scratch = frame; cap(frame) <= maxScratch {
+		c.g.answers.Put(scratch)
+	}
+	if !ok {
+		c.leave()
+	}
+}
 
 // refuse answers a request with an error.
 func (c *conn) refuse(requestID string, err error) {
@@ -257,7 +281,7 @@ func (c *conn) check(now int64) {
 		slow = true
 	case now-heard > silence*3/5 && c.pinged != heard:
 		c.pinged = heard
-		slow = !c.write(frame(ws.OpPing, nil), true)
+		slow = !c.write(frame(ws.OpPing, nil), true, false)
 	}
 	c.mu.Unlock()
 	if slow {

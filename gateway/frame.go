@@ -86,7 +86,12 @@ func frame(op ws.OpCode, payload []byte) []byte {
 
 // textFrame makes a frame of what appendTo appends.
 func textFrame(appendTo func(dst []byte) []byte) []byte {
-	return closeFrame(appendTo(openFrame(make([]byte, 0, 512))), 0, ws.OpText)
+	return appendText(make([]byte, 0, 512), appendTo)
+}
+
+// appendText is textFrame in the room of dst, which is empty.
+func appendText(dst []byte, appendTo func(dst []byte) []byte) []byte {
+	return closeFrame(appendTo(openFrame(dst)), 0, ws.OpText)
 }
 
 // closeMessage makes the frame that ends a connection.

@@ -39,7 +39,7 @@ type Limits struct {
 	QueueBytes         int           // that wait for one slow reader; default 1 MiB; one step of a room may exceed it
 	QueueTotal         int64         // bytes that wait for all slow readers, what they share counted for each; beyond, who is behind is closed; default 512 MiB
 	QueueRuns          int           // writes that wait for one slow reader; default 1024
-	Requests           int           // other than messages, served at once for all connections; so many connections are opened at once; default 32
+	Requests           int           // other than messages, served at once for all connections; default 32
 	Silence            time.Duration // until a silent connection is given up; it is pinged before; default 75 s
 	SendBuffer         int           // bytes of the socket's send buffer; default is the system's
 }
@@ -98,6 +98,7 @@ type Gateway struct {
 	tasks  sync.WaitGroup // goroutines of connections
 
 	scratch sync.Pool // of *[]byte, for the joined writes of streams
+	answers sync.Pool // of *[]byte, for frames that one connection is sent
 
 	lastID   atomic.Uint64
 	queued   atomic.Int64  // bytes that wait in the queues of connections
@@ -123,8 +124,9 @@ func New(c Config) (*Gateway, error) {
 		b := make([]byte, 0, 4*streamBuffer)
 		return &b
 	}
+	g.answers.New = func() any { return new([]byte) }
 	g.slots = make(chan struct{}, g.limits.Requests)
-	g.opens = make(chan struct{}, g.limits.Requests)
+	g.opens = make(chan struct{}, maxOpens)
 	if c.Goroutines {
 		return g, nil
 	}

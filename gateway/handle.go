@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"runtime"
 
 	"parley/chat"
 	"parley/protocol"
@@ -119,6 +120,7 @@ func (c *conn) work() {
 		c.mu.Unlock()
 
 		c.g.slots <- struct{}{} // bounds what all connections ask of the store at once
+		runtime.Gosched()       // whoever is woken by a slot goes to the end of the line, behind messages
 		c.serve(&r)
 		<-c.g.slots
 	}

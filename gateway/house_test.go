@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -212,8 +214,10 @@ func (s *fakeService) told() string {
 // house is a gateway that serves on a loopback port.
 type house struct {
 	*fakeService
-	g      *Gateway
-	server *httptest.Server
+	g        *Gateway
+	server   *httptest.Server
+	arrivals *Listener
+	taken    atomic.Int32 // connections ever
 }
 
 func newHouse(t testing.TB, c Config, tls bool) *house {
@@ -237,7 +241,17 @@ func newHouse(t testing.TB, c Config, tls bool) *house {
 	ctx, stop := context.WithCancel(context.Background())
 	ran := make(chan error, 1)
 	go func() { ran <- g.Run(ctx) }()
-	if h.server = httptest.NewUnstartedServer(g); tls {
+	h.server = httptest.NewUnstartedServer(g)
+	h.arrivals = g.Listener(h.server.Listener)
+	h.server.Listener = h.arrivals
+	h.server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
+	h.server.Config.ConnState = func(c net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			h.taken.Add(1)
+		}
+		h.arrivals.ConnState(c, s)
+	}
+	if tls {
 		h.server.StartTLS()
 	} else {
 		h.server.Start()

@@ -99,6 +99,7 @@ func (p *poller) run(ctx context.Context) error {
 	defer context.AfterFunc(ctx, func() { _ = p.file.SetReadDeadline(time.Now()) })()
 	var failed error
 	err := p.raw.Read(func(uintptr) bool {
+		crowded := false
 		for ctx.Err() == nil {
 			n, err := unix.EpollWait(p.fd, p.events, 0)
 			switch {
@@ -106,12 +107,12 @@ func (p *poller) run(ctx context.Context) error {
 			case err != nil:
 				failed = fmt.Errorf("waiting for sockets: %w", err)
 				return true
-			case n == 0:
+			case n == 0 && !crowded:
 				return false
-			default:
+			case n > 0:
 				p.turn(p.events[:n])
-				runtime.Gosched() // let what came be served, so that it is answered together
 			}
+			crowded = letOthers()
 		}
 		return true
 	})
@@ -119,6 +120,16 @@ func (p *poller) run(ctx context.Context) error {
 		return err
 	}
 	return failed
+}
+
+// letOthers lets what came be served, so that it is answered together, and tells whether others keep this processor busy
+// for so long that it is better to look again oneself: the runtime looks for what has come only when nothing else is to
+// be done, or every 10 ms.
+func letOthers() bool {
+	const long = 200 * time.Microsecond
+	began := time.Now()
+	runtime.Gosched()
+	return time.Since(began) > long
 }
 
 // turn serves sockets that are ready, and closes at last those that have ended, so that no event is taken for that of

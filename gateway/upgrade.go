@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"runtime"
 	"strings"
 	"time"
 
@@ -33,6 +34,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	select { // when very many come back at once, those who are here are served meanwhile
 	case g.opens <- struct{}{}:
 		defer func() { <-g.opens }()
+		runtime.Gosched()
 	case <-r.Context().Done():
 		return
 	}

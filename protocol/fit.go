@@ -16,20 +16,21 @@ func AppendHistory(dst []byte, requestID, roomID string, q chat.PageQuery, p cha
 	dst = append(dst, `,"messages":[`...)
 	budget := MaxFrame - (len(dst) - origin) - len(tail)
 
-	var body []byte
-	ends := make([]int, len(p.Messages)) // of each message in body
+	start := len(dst)
+	ends := make([]int, len(p.Messages)) // of each message, from start on
 	for i := range p.Messages {
-		body = AppendMessage(comma(body, i), &p.Messages[i])
-		ends[i] = len(body)
+		dst = AppendMessage(comma(dst, i), &p.Messages[i])
+		ends[i] = len(dst) - start
 	}
 	from, to := window(q, p.Messages, ends, budget)
-	if to > from {
-		start := 0
-		if from > 0 {
-			start = ends[from-1] + 1 // behind the comma
-		}
-		dst = append(dst, body[start:ends[to-1]]...)
+	body := dst[start:]
+	if to < len(ends) {
+		body = body[:ends[to-1]]
 	}
+	if from > 0 {
+		body = body[:copy(body, body[ends[from-1]+1:])] // behind the comma
+	}
+	dst = dst[:start+len(body)]
 	dst = strconv.AppendBool(append(dst, `],"hasMoreBefore":`...), p.HasMoreBefore || from > 0)
 	dst = strconv.AppendBool(append(dst, `,"hasMoreAfter":`...), p.HasMoreAfter || to < len(p.Messages))
 	return append(dst, '}', '}')

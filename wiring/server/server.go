@@ -331,7 +331,9 @@ func (s *Server) Run(ctx context.Context) error {
 	})
 	operation := &http.Server{Handler: admin.Handler(s.Operations(), s.cfg.Logger), ReadHeaderTimeout: 10 * time.Second}
 	g.Go(func() error { return serve(operation, operator) })
-	g.Go(func() error { return serve(s.http, s.listener) })
+	arrivals := s.gateway.Listener(s.listener)
+	s.http.ConnState = arrivals.ConnState
+	g.Go(func() error { return serve(s.http, arrivals) })
 	if s.challenge != nil {
 		g.Go(func() error { return serve(s.challenge, s.challenges) })
 	}
