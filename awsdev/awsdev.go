@@ -95,7 +95,7 @@ type House struct {
 	log       *slog.Logger
 	runtime   *runtime
 	gateway   *gateway
-	queues    map[string]*fifo // by name
+	queues    map[string]*jobQueue // by name
 	files     *s3mem.Backend
 	functions map[string]*function
 	servers   []*http.Server
@@ -114,7 +114,7 @@ func Start(ctx context.Context, c Config) (*House, error) {
 		c.Listen = "127.0.0.1:0"
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	h := &House{cfg: c, log: c.Logger, ctx: ctx, cancel: cancel, queues: map[string]*fifo{}, functions: map[string]*function{}}
+	h := &House{cfg: c, log: c.Logger, ctx: ctx, cancel: cancel, queues: map[string]*jobQueue{}, functions: map[string]*function{}}
 	if err := h.start(ctx); err != nil {
 		return nil, errors.Join(err, h.Close())
 	}
@@ -139,8 +139,8 @@ func (h *House) start(ctx context.Context) error {
 		h.functions[name] = h.runtime.function(name, h.environment(name, inner))
 	}
 	h.gateway = newGateway(h)
-	for _, name := range []string{"fanout.fifo", "notify.fifo"} {
-		h.queues[name] = newFIFO(h.cfg.Limits)
+	for _, name := range queueNames() {
+		h.queues[name] = newQueue(name, h.cfg.Limits)
 	}
 	h.files = s3mem.New()
 	if err := h.files.CreateBucket(bucket); err != nil {
@@ -156,8 +156,9 @@ func (h *House) start(ctx context.Context) error {
 	inside.HandleFunc("/", h.sqs)
 	h.serve(ctx, back, inside)
 
-	h.work.Go(func() { h.mapQueue(ctx, h.queues["fanout.fifo"], h.functions[Fanout]) })
-	h.work.Go(func() { h.mapQueue(ctx, h.queues["notify.fifo"], h.functions[Notify]) })
+	for name, queue := range queueNames() {
+		h.work.Go(func() { h.mapQueue(ctx, h.queues[queue], h.functions[name]) })
+	}
 	return h.mapStream(ctx, h.functions[Stream])
 }
 
@@ -175,7 +176,7 @@ func (h *House) environment(name, inner string) []string {
 		"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(inner, "http://") + "/runtime/WORKER",
 		"AWS_ENDPOINT_URL=" + inner, "AWS_ENDPOINT_URL_S3=" + h.URL + "/s3", "AWS_ENDPOINT_URL_DYNAMODB=" + aws.ToString(h.cfg.DynamoDB.BaseEndpoint),
 		"PARLEY_FUNCTION=" + name, "PARLEY_TABLE_PREFIX=" + h.cfg.TablePrefix, "PARLEY_FILES_BUCKET=" + bucket,
-		"PARLEY_FANOUT_QUEUE_URL=" + inner + "/000000000000/fanout.fifo", "PARLEY_NOTIFY_QUEUE_URL=" + inner + "/000000000000/notify.fifo",
+		"PARLEY_FANOUT_QUEUE_URL=" + inner + "/000000000000/" + queueNames()[Fanout], "PARLEY_NOTIFY_QUEUE_URL=" + inner + "/000000000000/" + queueNames()[Notify],
 		"PARLEY_SOCKET_ENDPOINT=" + inner + "/gateway/WORKER/" + stage, "PARLEY_PUBLIC_URL=" + h.URL,
 		"PARLEY_REGISTRATION=open", "PARLEY_IDENTITY=local", "PARLEY_LOG_FORMAT=text",
 	}

@@ -17,9 +17,11 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// fifo is a FIFO queue: jobs of a group are given out in order, none while an earlier one is being worked at; an id is
-// taken once.
-type fifo struct {
+// jobQueue is a queue. In a FIFO queue jobs of a group are given out in order, none while an earlier one is being worked
+// at, and an id is taken once; in a standard one each job stands for itself, and may be sent for later.
+type jobQueue struct {
+	name   string
+	fifo   bool
 	limits Limits
 
 	mu      sync.Mutex // guards what follows
@@ -37,35 +39,66 @@ type job struct {
 	visible         time.Time
 }
 
-// dedupeFor is how long an id is remembered.
-const dedupeFor = 5 * time.Minute
+const (
+	dedupeFor  = 5 * time.Minute // for which an id is remembered
+	queueBatch = 10              // jobs that a function is given at once
+)
 
-func newFIFO(l Limits) *fifo {
-	return &fifo{limits: l, taken: map[string]time.Time{}, locked: map[string]bool{}, changed: make(chan struct{})}
+// queueNames are those of the queues, by the function that they feed. The kinds are those of Terraform.
+func queueNames() map[string]string {
+	return map[string]string{Fanout: "fanout.fifo", Notify: "notify"}
 }
 
-func (q *fifo) wake() {
+func newQueue(name string, l Limits) *jobQueue {
+	return &jobQueue{name: name, fifo: strings.HasSuffix(name, ".fifo"), limits: l, taken: map[string]time.Time{}, locked: map[string]bool{}, changed: make(chan struct{})}
+}
+
+func (q *jobQueue) wake() {
 	close(q.changed)
 	q.changed = make(chan struct{})
 }
 
-func (q *fifo) send(group, id, body string) string {
+// entry is one job of a call, by the names of the protocol.
+type entry struct {
+	Id, MessageBody, MessageGroupId, MessageDeduplicationId string //nolint:revive,staticcheck // names of the protocol
+	DelaySeconds                                            int
+}
+
+// check tells what SQS would refuse of an entry.
+func (q *jobQueue) check(e *entry) error {
+	switch {
+	case q.fifo && (e.MessageGroupId == "" || e.MessageDeduplicationId == ""):
+		return errors.New("a FIFO queue needs a group and a deduplication id")
+	case q.fifo && e.DelaySeconds != 0:
+		return errors.New("a FIFO queue delays no single message")
+	case !q.fifo && e.MessageDeduplicationId != "":
+		return errors.New("a standard queue has no deduplication")
+	case e.DelaySeconds < 0 || e.DelaySeconds > 900:
+		return errors.New("a message is delayed by 0 to 900 seconds")
+	}
+	return nil
+}
+
+func (q *jobQueue) send(e *entry) string {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	now := time.Now()
+	now, group := time.Now(), e.MessageGroupId
 	name := rand.Text()
-	if at, known := q.taken[id]; known && now.Sub(at) < dedupeFor {
-		return name
+	if !q.fifo {
+		group = name // it waits for no other
+	} else {
+		if at, known := q.taken[e.MessageDeduplicationId]; known && now.Sub(at) < dedupeFor {
+			return name
+		}
+		q.taken[e.MessageDeduplicationId] = now
 	}
-	q.taken[id] = now
-	q.waiting = append(q.waiting, &job{id: name, group: group, body: body, sent: now, visible: now})
+	q.waiting = append(q.waiting, &job{id: name, group: group, body: e.MessageBody, sent: now, visible: now.Add(time.Duration(e.DelaySeconds) * time.Second)})
 	q.wake()
 	return name
 }
 
 // receive takes up to ten jobs that may be worked at now, and locks their groups. next is when there may be more.
-func (q *fifo) receive() (jobs []*job, next time.Time, changed <-chan struct{}) {
-	const batch = 10
+func (q *jobQueue) receive() (jobs []*job, next time.Time, changed <-chan struct{}) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	now := time.Now()
@@ -79,7 +112,7 @@ func (q *fifo) receive() (jobs []*job, next time.Time, changed <-chan struct{}) 
 			if j.visible.Before(next) {
 				next = j.visible
 			}
-		case len(jobs) < batch:
+		case len(jobs) < queueBatch:
 			mine[j.group], q.locked[j.group] = true, true
 			j.received++
 			jobs = append(jobs, j)
@@ -89,7 +122,7 @@ func (q *fifo) receive() (jobs []*job, next time.Time, changed <-chan struct{}) 
 }
 
 // settle ends the work at jobs: those that failed come again later, or are given up.
-func (q *fifo) settle(jobs []*job, failed func(id string) bool) {
+func (q *jobQueue) settle(jobs []*job, failed func(id string) bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	done := map[*job]bool{}
@@ -117,14 +150,14 @@ func (q *fifo) settle(jobs []*job, failed func(id string) bool) {
 
 // Dead returns the bodies of the jobs of a queue ("fanout" or "notify") that were given up.
 func (h *House) Dead(queue string) []string {
-	q := h.queues[queue+".fifo"]
+	q := h.queues[queueNames()[queue]]
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return append([]string(nil), q.dead...)
 }
 
 // mapQueue is the event source mapping of a queue: batches go to the function, several at once.
-func (h *House) mapQueue(ctx context.Context, q *fifo, f *function) {
+func (h *House) mapQueue(ctx context.Context, q *jobQueue, f *function) {
 	var batches sync.WaitGroup
 	defer batches.Wait()
 	slots := make(chan struct{}, h.cfg.Limits.Workers)
@@ -153,13 +186,16 @@ func (h *House) mapQueue(ctx context.Context, q *fifo, f *function) {
 	}
 }
 
-func (h *House) deliverJobs(ctx context.Context, q *fifo, f *function, jobs []*job) {
+func (h *House) deliverJobs(ctx context.Context, q *jobQueue, f *function, jobs []*job) {
 	var e events.SQSEvent
 	for _, j := range jobs {
-		e.Records = append(e.Records, events.SQSMessage{MessageId: j.id, ReceiptHandle: rand.Text(), Body: j.body, AWSRegion: region,
-			EventSource: "aws:sqs", EventSourceARN: "arn:aws:sqs:" + region + ":000000000000:" + strings.TrimPrefix(f.name, "parley-") + ".fifo",
-			Attributes: map[string]string{"MessageGroupId": j.group, "ApproximateReceiveCount": strconv.Itoa(j.received),
-				"SentTimestamp": strconv.FormatInt(j.sent.UnixMilli(), 10)}})
+		r := events.SQSMessage{MessageId: j.id, ReceiptHandle: rand.Text(), Body: j.body, AWSRegion: region,
+			EventSource: "aws:sqs", EventSourceARN: "arn:aws:sqs:" + region + ":000000000000:" + q.name,
+			Attributes: map[string]string{"ApproximateReceiveCount": strconv.Itoa(j.received), "SentTimestamp": strconv.FormatInt(j.sent.UnixMilli(), 10)}}
+		if q.fifo {
+			r.Attributes["MessageGroupId"] = j.group
+		}
+		e.Records = append(e.Records, r)
 	}
 	answer, err := f.invoke(ctx, e)
 	if h.Faults.DuplicateJobs.Load() {
@@ -185,7 +221,6 @@ func (h *House) sqs(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "UnsupportedOperation", "not in this emulation: "+r.Header.Get("X-Amz-Target"))
 		return
 	}
-	type entry struct{ Id, MessageBody, MessageGroupId, MessageDeduplicationId string } //nolint:revive,staticcheck // names of the protocol
 	var in struct {
 		QueueUrl string //nolint:revive,staticcheck // its name
 		Entries  []entry
@@ -196,10 +231,10 @@ func (h *House) sqs(w http.ResponseWriter, r *http.Request) {
 	}
 	q, err := h.queues[path.Base(in.QueueUrl)], error(nil)
 	size := 0
-	for _, e := range in.Entries {
-		size += len(e.MessageBody)
-		if e.MessageGroupId == "" || e.MessageDeduplicationId == "" {
-			err = errors.New("a FIFO queue needs a group and a deduplication id")
+	for i := range in.Entries {
+		size += len(in.Entries[i].MessageBody)
+		if q != nil {
+			err = errors.Join(err, q.check(&in.Entries[i]))
 		}
 	}
 	switch {
@@ -216,9 +251,10 @@ func (h *House) sqs(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	out := []map[string]string{}
-	for _, e := range in.Entries {
+	for i := range in.Entries {
+		e := &in.Entries[i]
 		sum := md5.Sum([]byte(e.MessageBody)) //nolint:gosec // SQS answers with it
-		out = append(out, map[string]string{"Id": e.Id, "MessageId": q.send(e.MessageGroupId, e.MessageDeduplicationId, e.MessageBody), "MD5OfMessageBody": hex.EncodeToString(sum[:])})
+		out = append(out, map[string]string{"Id": e.Id, "MessageId": q.send(e), "MD5OfMessageBody": hex.EncodeToString(sum[:])})
 	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 	_ = json.NewEncoder(w).Encode(map[string]any{"Successful": out, "Failed": []string{}})

@@ -111,11 +111,11 @@ func pause(ctx context.Context) {
 	}
 }
 
-// wanted leaves out removals, as the filter of the mapping does.
+// wanted keeps new entries, as the filter of the mapping does.
 func wanted(all []types.Record) []types.Record {
 	var out []types.Record
 	for _, r := range all {
-		if r.EventName != types.OperationTypeRemove {
+		if r.EventName == types.OperationTypeInsert {
 			out = append(out, r)
 		}
 	}
