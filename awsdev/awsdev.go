@@ -178,6 +178,7 @@ func (h *House) environment(name, inner string) []string {
 		"PARLEY_FUNCTION=" + name, "PARLEY_TABLE_PREFIX=" + h.cfg.TablePrefix, "PARLEY_FILES_BUCKET=" + bucket,
 		"PARLEY_FANOUT_QUEUE_URL=" + inner + "/000000000000/" + queueNames()[Fanout], "PARLEY_NOTIFY_QUEUE_URL=" + inner + "/000000000000/" + queueNames()[Notify],
 		"PARLEY_SOCKET_ENDPOINT=" + inner + "/gateway/WORKER/" + stage, "PARLEY_PUBLIC_URL=" + h.URL,
+		"PARLEY_SOCKET_LIFE=" + h.cfg.Limits.Life.String(),
 		"PARLEY_REGISTRATION=open", "PARLEY_IDENTITY=local", "PARLEY_LOG_FORMAT=text",
 	}
 	return append(env, h.cfg.Env...)

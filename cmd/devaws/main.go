@@ -29,8 +29,9 @@ const maintainEvery = 15 * time.Minute
 
 // cli is the command line. Settings of the functions (PARLEY_LIMITS, PARLEY_REGISTRATION, …) are taken from the environment.
 type cli struct {
-	Listen    string `help:"Address of this machine to serve at." default:"127.0.0.1:8080"`
-	Functions string `help:"The program of all functions, built for this machine." default:"bin/functions" type:"existingfile"`
+	SocketLife time.Duration `help:"After how long a WebSocket is ended, as API Gateway does after two hours." env:"PARLEY_SOCKET_LIFE" default:"2h"`
+	Listen     string        `help:"Address of this machine to serve at." default:"127.0.0.1:8080"`
+	Functions  string        `help:"The program of all functions, built for this machine." default:"bin/functions" type:"existingfile"`
 }
 
 func main() {
@@ -65,7 +66,7 @@ func (c *cli) run(ctx context.Context, log *slog.Logger) (err error) {
 		return fmt.Errorf("make the tables: %w", err)
 	}
 	house, err := awsdev.Start(ctx, awsdev.Config{
-		Program: c.Functions, DynamoDB: tables.Config(), TablePrefix: prefix, Env: settings(), Listen: c.Listen, App: app, Logger: log,
+		Program: c.Functions, DynamoDB: tables.Config(), TablePrefix: prefix, Env: settings(), Listen: c.Listen, App: app, Limits: awsdev.Limits{Life: c.SocketLife}, Logger: log,
 	})
 	if err != nil {
 		return fmt.Errorf("start the house: %w", err)

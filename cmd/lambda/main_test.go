@@ -105,6 +105,7 @@ func TestBadConfiguration(t *testing.T) {
 		"PARLEY_REGISTRATION":    {"PARLEY_REGISTRATION=maybe"},
 		"PARLEY_IDENTITY":        {"PARLEY_IDENTITY=ldap"},
 		"PARLEY_PUBLIC_URL":      {"PARLEY_PUBLIC_URL=chat"},
+		"PARLEY_SOCKET_LIFE":     {"PARLEY_SOCKET_LIFE=long"},
 	} {
 		c := exec.CommandContext(t.Context(), path)
 		c.Env = append(slices.Clone(good), env...)

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"time"
 
 	"parley/identity"
 )
@@ -18,6 +19,7 @@ type Config struct {
 	FanoutQueue    string        // PARLEY_FANOUT_QUEUE_URL, a FIFO queue; empty: all is pushed at once
 	NotifyQueue    string        // PARLEY_NOTIFY_QUEUE_URL
 	SocketEndpoint string        // PARLEY_SOCKET_ENDPOINT: @connections of the WebSocket API, with its stage
+	SocketLife     time.Duration // PARLEY_SOCKET_LIFE, after which any WebSocket is ended; default 2h, as API Gateway does
 	PublicURL      *url.URL      // PARLEY_PUBLIC_URL, where people reach the app
 	OriginSecret   string        // PARLEY_ORIGIN_SECRET, by which the distribution in front is known
 	FilesBucket    string        // PARLEY_FILES_BUCKET, of attachments and pictures
@@ -42,6 +44,10 @@ func FromEnv(get func(name string) string, version string) (Config, error) {
 		Identity: cmp.Or(get("PARLEY_IDENTITY"), "local"), UserPool: get("PARLEY_COGNITO_USER_POOL_ID"), UserPoolClient: get("PARLEY_COGNITO_CLIENT_ID"),
 		VAPIDParameter: get("PARLEY_VAPID_PARAMETER"), VAPIDSubject: get("PARLEY_VAPID_SUBJECT"), PushPrivate: get("PARLEY_PUSH_ALLOW_PRIVATE") == "1",
 		LimitsOff: get("PARLEY_LIMITS") == "off", Version: version,
+	}
+	var err error
+	if c.SocketLife, err = time.ParseDuration(cmp.Or(get("PARLEY_SOCKET_LIFE"), "2h")); err != nil || c.SocketLife <= 0 {
+		return c, fmt.Errorf("PARLEY_SOCKET_LIFE: %q is not like 2h", get("PARLEY_SOCKET_LIFE"))
 	}
 	c.Logger = slog.New(slog.NewJSONHandler(os.Stderr, nil))
 	if get("PARLEY_LOG_FORMAT") == "text" {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -75,9 +74,6 @@ const (
 	fileBytes   = 25 << 20
 	fileQuota   = 1 << 30
 )
-
-// socketLife is after how long API Gateway ends any WebSocket.
-const socketLife = 2 * time.Hour
 
 func newHouse(c Config) *house {
 	h := &house{Config: c}
@@ -298,5 +294,5 @@ func (h *house) makeAPI(ctx context.Context) (http.Handler, error) {
 		return nil, err
 	}
 	return httpapi.New(httpapi.Config{Service: service, Push: push{h}, Identity: who, Avatars: files.NewAvatars(bucket, avatarBytes),
-		Files: attachments, Limiter: limiter, PublicURL: h.PublicURL, SocketLife: socketLife, Version: h.Version, Logger: h.Logger})
+		Files: attachments, Limiter: limiter, PublicURL: h.PublicURL, SocketLife: h.SocketLife, Version: h.Version, Logger: h.Logger})
 }
