@@ -19,6 +19,7 @@ import (
 	"testing"
 
 	"parley/chat"
+	"parley/internal/foreign"
 )
 
 // TestReceiver pushes to the push service of web-push-testing, a program of others in another language, which checks the
@@ -27,7 +28,7 @@ func TestReceiver(t *testing.T) {
 	r := startReceiver(t)
 	h := newHouse(t)
 	one, two := r.subscribe(h.PublicKey()), r.subscribe(h.PublicKey())
-	for session, b := range map[string]foreign{"s1": one, "s2": two} {
+	for session, b := range map[string]device{"s1": one, "s2": two} {
 		n := chat.NewPushSubscription{UserID: "u-ann", SessionID: session, Endpoint: b.Endpoint, P256dh: b.Keys.P256dh, Auth: b.Keys.Auth, Language: "de"}
 		if _, err := h.Subscribe(t.Context(), n); err != nil {
 			t.Fatal(err)
@@ -38,7 +39,7 @@ func TestReceiver(t *testing.T) {
 			t.Errorf("result: %+v", res)
 		}
 	}
-	for _, b := range []foreign{one, two} {
+	for _, b := range []device{one, two} {
 		var p payload
 		got := r.messages(b)
 		if len(got) != 1 || json.Unmarshal([]byte(got[0]), &p) != nil || p.WebPush != 8030 || p.Notification.Body != "Benachrichtigungen kommen auf diesem Gerät an." {
@@ -70,8 +71,8 @@ type receiver struct {
 	url string
 }
 
-// foreign is a subscription that it made.
-type foreign struct {
+// device is a subscription that it made.
+type device struct {
 	Endpoint   string
 	Keys       struct{ P256dh, Auth string }
 	ClientHash string
@@ -129,8 +130,8 @@ func (r *receiver) post(path string, in, out any) {
 	}
 }
 
-func (r *receiver) subscribe(key string) foreign {
-	var answer struct{ Data foreign }
+func (r *receiver) subscribe(key string) device {
+	var answer struct{ Data device }
 	r.post("/subscribe", map[string]string{"userVisibleOnly": "true", "applicationServerKey": key}, &answer)
 	// It writes its keys in base64 over again; browsers do it once.
 	for _, k := range []*string{&answer.Data.Keys.P256dh, &answer.Data.Keys.Auth} {
@@ -147,7 +148,7 @@ func onceEncoded(key string) string {
 	return key
 }
 
-func (r *receiver) messages(b foreign) []string {
+func (r *receiver) messages(b device) []string {
 	var answer struct{ Data struct{ Messages []string } }
 	r.post("/get-notifications", map[string]string{"clientHash": b.ClientHash}, &answer)
 	return answer.Data.Messages
@@ -155,42 +156,22 @@ func (r *receiver) messages(b foreign) []string {
 
 // installReceiver fetches the program with all that it needs, in the versions of the lock file, into the cache folder.
 func installReceiver(ctx context.Context) (string, error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
 	files := map[string][]byte{}
 	sum := sha256.New()
 	for _, name := range []string{"main.js", "package.json", "package-lock.json"} {
-		if files[name], err = os.ReadFile(filepath.Join("testdata", "receiver", name)); err != nil {
+		text, err := os.ReadFile(filepath.Join("testdata", "receiver", name))
+		if err != nil {
 			return "", err
 		}
-		sum.Write(files[name])
+		files[name] = text
+		sum.Write(text)
 	}
-	dir := filepath.Join(cache, "parley", "web-push-testing-"+hex.EncodeToString(sum.Sum(nil)[:6]))
-	if _, err := os.Stat(dir); err == nil {
-		return dir, nil
-	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return "", err
-	}
-	tmp, err := os.MkdirTemp(filepath.Dir(dir), "fetching-")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(tmp)
-	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(tmp, name), text, 0o644); err != nil {
-			return "", err
+	return foreign.Install("web-push-testing-"+hex.EncodeToString(sum.Sum(nil)[:6]), func(dir string) error {
+		for name, text := range files {
+			if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
+				return err
+			}
 		}
-	}
-	npm := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent")
-	npm.Dir = tmp
-	if said, err := npm.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("npm ci: %w: %s", err, said)
-	}
-	if err := os.Rename(tmp, dir); err != nil && !errors.Is(err, os.ErrExist) { // another process was faster
-		return "", err
-	}
-	return dir, nil
+		return foreign.NPM(ctx, dir, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent")
+	})
 }

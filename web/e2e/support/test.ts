@@ -1,6 +1,6 @@
 import { test as base, type Browser, type BrowserContext, type BrowserContextOptions, expect, type Page } from '@playwright/test'
 import { Api, password } from './api'
-import { type House, Server } from './server'
+import { type House, Server, type Settings } from './server'
 
 export { expect, password }
 export type { Api, BrowserContext, Page }
@@ -64,11 +64,12 @@ export class World {
 }
 
 /** `test` with a world: a fresh server each; errors in any browser's console fail the test. */
-export const test = base.extend<{ house: House; world: World; narrow: boolean }>({
+export const test = base.extend<{ house: House; settings: Settings; world: World; narrow: boolean }>({
   house: ['machine', { option: true }],
-  world: async ({ browser, house, contextOptions, viewport, hasTouch, isMobile, deviceScaleFactor, locale, timezoneId }, use) => {
+  settings: [{}, { option: true }],
+  world: async ({ browser, house, settings, contextOptions, viewport, hasTouch, isMobile, deviceScaleFactor, locale, timezoneId }, use) => {
     const options = { ...contextOptions, viewport, hasTouch, isMobile, locale, timezoneId, ...(deviceScaleFactor && { deviceScaleFactor }) }
-    const server = await Server.start(house)
+    const server = await Server.start(house, settings)
     const world = new World(server, browser, options)
     try {
       await use(world)

@@ -1,4 +1,4 @@
-package cognito_test
+package cognitotest
 
 import (
 	"bytes"
@@ -9,24 +9,15 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
-	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	cognitoidp "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
-
-	"parley/identity/cognito"
 )
-
-const code = "314159"
 
 // gate stands before cognito-local and does what Cognito does and cognito-local (5.3.0) does not:
 //   - the secret hash, or the secret, of a client is demanded and checked;
@@ -37,76 +28,38 @@ const code = "314159"
 // What neither has: attempts are not limited, codes do not expire, password policies are not kept, and Forgot says that
 // an account does not exist, though its client is told to keep that secret. Everything else is cognito-local's answer.
 type gate struct {
-	url  string // of the gate
-	next string // of cognito-local
-	key  jose.JSONWebKey
+	key jose.JSONWebKey
 
-	mu      sync.Mutex
+	mu      sync.Mutex        // guards what follows
+	next    string            // URL of cognito-local
 	secrets map[string]string // by client id
 	resent  []string          // to whom a first code was sent again
 	calls   map[string]int    // by operation
 }
 
-func openGate(t *testing.T) *gate {
-	g := &gate{secrets: map[string]string{}, calls: map[string]int{}}
-	server := httptest.NewServer(g)
-	t.Cleanup(server.Close)
-	g.url = server.URL
-	g.next = startCognitoLocal(t, g.url, code)
-	dir, err := install()
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := os.ReadFile(filepath.Join(dir, "node_modules/cognito-local/lib/keys/cognitoLocal.private.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var file struct {
-		JWK json.RawMessage `json:"jwk"`
-	}
-	if err := json.Unmarshal(raw, &file); err != nil {
-		t.Fatal(err)
-	}
-	if err := g.key.UnmarshalJSON(file.JWK); err != nil {
-		t.Fatal(err)
-	}
-	g.key.KeyID = "CognitoLocal"
-	return g
+func newGate(key jose.JSONWebKey) *gate {
+	return &gate{key: key, secrets: map[string]string{}, calls: map[string]int{}}
 }
 
-// client is the real SDK's.
-func (g *gate) client(url string) *cognitoidp.Client {
-	return cognitoidp.New(cognitoidp.Options{Region: "local", BaseEndpoint: &url, RetryMaxAttempts: 1,
-		Credentials: credentials.NewStaticCredentialsProvider("local", "local", "")})
-}
-
-// pool makes a pool as Terraform does, and what speaks to it.
-func (g *gate) pool(t *testing.T) (*cognito.Pool, cognito.Config) {
-	t.Helper()
-	ctx, admin := t.Context(), g.client(g.next)
-	made, err := admin.CreateUserPool(ctx, &cognitoidp.CreateUserPoolInput{PoolName: aws.String("people"), AutoVerifiedAttributes: []types.VerifiedAttributeType{types.VerifiedAttributeTypeEmail}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	id := made.UserPool.Id
-	client, err := admin.CreateUserPoolClient(ctx, &cognitoidp.CreateUserPoolClientInput{UserPoolId: id, ClientName: aws.String("back-end"), GenerateSecret: true,
-		AccessTokenValidity: aws.Int32(10), IdTokenValidity: aws.Int32(10), RefreshTokenValidity: 365,
-		TokenValidityUnits: &types.TokenValidityUnitsType{AccessToken: types.TimeUnitsTypeMinutes, IdToken: types.TimeUnitsTypeMinutes, RefreshToken: types.TimeUnitsTypeDays}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := admin.CreateGroup(ctx, &cognitoidp.CreateGroupInput{UserPoolId: id, GroupName: aws.String(cognito.AdminGroup)}); err != nil {
-		t.Fatal(err)
-	}
+// setNext sets where requests are passed on to.
+func (g *gate) setNext(url string) {
 	g.mu.Lock()
-	g.secrets[*client.UserPoolClient.ClientId] = *client.UserPoolClient.ClientSecret
-	g.mu.Unlock()
-	c := cognito.Config{Client: g.client(g.url), UserPoolID: *id, ClientID: *client.UserPoolClient.ClientId}
-	p, err := cognito.New(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p, c
+	defer g.mu.Unlock()
+	g.next = url
+}
+
+// know remembers the secret of a client.
+func (g *gate) know(clientID, secret string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.secrets[clientID] = secret
+}
+
+// cognitoLocal is where requests are passed on to.
+func (g *gate) cognitoLocal() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.next
 }
 
 // call is what the gate reads of a request.
@@ -176,7 +129,7 @@ func refuse(w http.ResponseWriter, kind, message string) {
 }
 
 func (g *gate) pass(r *http.Request, body []byte) (int, http.Header, []byte, error) {
-	req, err := http.NewRequestWithContext(r.Context(), r.Method, g.next+r.URL.Path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(r.Context(), r.Method, g.cognitoLocal()+r.URL.Path, bytes.NewReader(body))
 	if err != nil {
 		return 0, nil, nil, err
 	}
@@ -202,7 +155,7 @@ func (g *gate) ours(operation string, c *call) bool {
 	if operation == "InitiateAuth" {
 		username, hash = c.AuthParameters["USERNAME"], c.AuthParameters["SECRET_HASH"]
 		if token := c.AuthParameters["REFRESH_TOKEN"]; token != "" {
-			username, _ = claimsOf(token)["cognito:username"].(string)
+			username, _ = ClaimsOf(token)["cognito:username"].(string)
 		}
 	}
 	h := hmac.New(sha256.New, []byte(secret))
@@ -211,7 +164,7 @@ func (g *gate) ours(operation string, c *call) bool {
 }
 
 func (g *gate) unconfirmed(ctx context.Context, c *call) bool {
-	admin := g.client(g.next)
+	admin := Client(g.cognitoLocal())
 	pools, err := admin.ListUserPools(ctx, &cognitoidp.ListUserPoolsInput{MaxResults: aws.Int32(60)})
 	if err != nil {
 		return false
@@ -236,17 +189,15 @@ func (g *gate) nameSession(answer []byte, refresh string) []byte {
 	if refresh == "" {
 		refresh = result["RefreshToken"].(string)
 	}
-	claims := claimsOf(result["AccessToken"].(string))
-	claims["origin_jti"] = claimsOf(refresh)["jti"]
-	result["AccessToken"] = g.sign(claims)
+	claims := ClaimsOf(result["AccessToken"].(string))
+	claims["origin_jti"] = ClaimsOf(refresh)["jti"]
+	result["AccessToken"] = Signed(jose.RS256, g.key, claims)
 	answer, _ = json.Marshal(out)
 	return answer
 }
 
-// sign makes a token as cognito-local would.
-func (g *gate) sign(claims any) string { return signed(jose.RS256, g.key, claims) }
-
-func signed(alg jose.SignatureAlgorithm, key any, claims any) string {
+// Signed makes a token that is signed by any key.
+func Signed(alg jose.SignatureAlgorithm, key any, claims any) string {
 	s, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: key}, nil)
 	if err != nil {
 		panic(err)
@@ -258,7 +209,8 @@ func signed(alg jose.SignatureAlgorithm, key any, claims any) string {
 	return token
 }
 
-func claimsOf(token string) map[string]any {
+// ClaimsOf reads a token without looking at its signature; nil if it is none.
+func ClaimsOf(token string) map[string]any {
 	var c map[string]any
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
