@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -35,8 +34,9 @@ func (r *roller) open(t *testing.T) (followed <-chan time.Time, gone <-chan time
 		Ticket, URL   string
 		MaxAgeSeconds int
 	}
-	if err := r.post(t, "/ws-tickets", &ticket); err != nil || ticket.MaxAgeSeconds == 0 {
-		t.Fatalf("ticket: %+v, %v", ticket, err)
+	_, _, answer := ask(t, r.h, r.person, http.MethodPost, "/api/v1/ws-tickets", "{}")
+	if err := json.Unmarshal([]byte(answer), &ticket); err != nil || ticket.MaxAgeSeconds == 0 {
+		t.Fatalf("ticket: %s, %v", answer, err)
 	}
 	conn, resp, err := websocket.Dial(t.Context(), ticket.URL+"?ticket="+ticket.Ticket, &websocket.DialOptions{Subprotocols: []string{"parley.v1"}})
 	if err != nil {
@@ -82,23 +82,6 @@ func (r *roller) note(text []byte, last int64) int64 {
 	}
 	r.heard[m.Seq]++
 	return m.Seq
-}
-
-// post asks the HTTP API.
-func (r *roller) post(t *testing.T, path string, into any) error {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.h.url+"/api/v1"+path, strings.NewReader("{}"))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+r.Session().AccessToken)
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	return json.NewDecoder(resp.Body).Decode(into)
 }
 
 // TestOnAWSRollover: a socket is announced to live as long as it does, and who opens the next one before its end hears

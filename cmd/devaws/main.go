@@ -18,6 +18,8 @@ import (
 
 	"parley/awsdev"
 	"parley/httpapi"
+	"parley/identity/cognito"
+	"parley/identity/cognito/cognitotest"
 	"parley/store"
 	"parley/store/dynamo"
 	"parley/store/dynamo/dynamotest"
@@ -30,6 +32,7 @@ const maintainEvery = 15 * time.Minute
 // cli is the command line. Settings of the functions (PARLEY_LIMITS, PARLEY_REGISTRATION, …) are taken from the environment.
 type cli struct {
 	SocketLife time.Duration `help:"After how long a WebSocket is ended, as API Gateway does after two hours." env:"PARLEY_SOCKET_LIFE" default:"2h"`
+	Identity   string        `help:"Who keeps the accounts: local (the tables) or cognito (cognito-local)." env:"PARLEY_IDENTITY" default:"local" enum:"local,cognito"`
 	Listen     string        `help:"Address of this machine to serve at." default:"127.0.0.1:8080"`
 	Functions  string        `help:"The program of all functions, built for this machine." default:"bin/functions" type:"existingfile"`
 }
@@ -65,8 +68,22 @@ func (c *cli) run(ctx context.Context, log *slog.Logger) (err error) {
 	if err := dynamo.CreateTables(ctx, tables.Client(), prefix, store.Schemas(), "messages"); err != nil {
 		return fmt.Errorf("make the tables: %w", err)
 	}
+	env := settings()
+	if c.Identity == "cognito" {
+		pool, err := cognitotest.Start(context.WithoutCancel(ctx))
+		if err != nil {
+			return err
+		}
+		defer pool.Stop()
+		id, client, err := pool.NewPool(ctx, cognito.AdminGroup)
+		if err != nil {
+			return err
+		}
+		env = append(env, "PARLEY_COGNITO_USER_POOL_ID="+id, "PARLEY_COGNITO_CLIENT_ID="+client, "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER="+pool.URL)
+		log.InfoContext(ctx, "accounts are kept by cognito-local, and no mail is sent", "code", cognitotest.Code)
+	}
 	house, err := awsdev.Start(ctx, awsdev.Config{
-		Program: c.Functions, DynamoDB: tables.Config(), TablePrefix: prefix, Env: settings(), Listen: c.Listen, App: app, Limits: awsdev.Limits{Life: c.SocketLife}, Logger: log,
+		Program: c.Functions, DynamoDB: tables.Config(), TablePrefix: prefix, Env: env, Listen: c.Listen, App: app, Limits: awsdev.Limits{Life: c.SocketLife}, Logger: log,
 	})
 	if err != nil {
 		return fmt.Errorf("start the house: %w", err)
