@@ -68,7 +68,7 @@ func (c *cli) run(ctx context.Context, log *slog.Logger) (err error) {
 	if err := dynamo.CreateTables(ctx, tables.Client(), prefix, store.Schemas(), "messages"); err != nil {
 		return fmt.Errorf("make the tables: %w", err)
 	}
-	env := settings()
+	env := append(settings(), "PARLEY_IDENTITY="+c.Identity)
 	if c.Identity == "cognito" {
 		pool, err := cognitotest.Start(context.WithoutCancel(ctx))
 		if err != nil {

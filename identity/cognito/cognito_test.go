@@ -31,12 +31,7 @@ func wantCode(t *testing.T, err error, code chat.Code, what string) {
 }
 
 func TestCognito(t *testing.T) {
-	server, err := cognitotest.Start(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Stop()
-	g := &gate{server}
+	g := openGate(t)
 	t.Run("conformance", func(t *testing.T) {
 		identitytest.Run(t, func(t *testing.T, mode identity.Mode) identitytest.House {
 			_, h := g.house(t, mode)
@@ -56,6 +51,16 @@ func TestCognito(t *testing.T) {
 
 // gate is a Cognito that these tests speak to.
 type gate struct{ *cognitotest.Server }
+
+func openGate(t *testing.T) *gate {
+	t.Helper()
+	server, err := cognitotest.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	return &gate{server}
+}
 
 // pool makes a pool, and what speaks to it.
 func (g *gate) pool(t *testing.T) (*cognito.Pool, cognito.Config) {
