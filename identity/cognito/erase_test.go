@@ -24,6 +24,7 @@ import (
 	"parley/files"
 	"parley/identity"
 	"parley/identity/cognito"
+	"parley/identity/cognito/cognitotest"
 	"parley/identity/identitytest"
 	"parley/limit"
 	"parley/names"
@@ -204,7 +205,7 @@ func (h *household) live(p *process, name string) (identity.Principal, string) {
 	for _, n := range []string{"first" + strings.TrimPrefix(name, "berta"), name} {
 		_, _, err := p.Register(ctx, identity.Registration{Username: n, Email: n + "@secret.example", DisplayName: "Secret " + n, Password: identitytest.Password})
 		ok(err)
-		ok(p.Confirm(ctx, n, code))
+		ok(p.Confirm(ctx, n, cognitotest.Code))
 		for range 2 {
 			g, err := p.Login(ctx, identity.Credentials{Username: n, Password: identitytest.Password}, identity.Device{UserAgent: "secret device of " + n})
 			ok(err)
