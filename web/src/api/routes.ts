@@ -45,6 +45,8 @@ export class Routes {
   leave = (roomId: string) => this.http.request<void>('POST', `/rooms/${seg(roomId)}/leave`, { body: {} })
   direct = (userIds: string[]) => this.http.request<MyRoom>('POST', '/direct', { body: { userIds } })
   members = (roomId: string, cursor?: string) => this.http.get<{ members: Member[] } & Paged>(`/rooms/${seg(roomId)}/members`, { cursor })
+  /** The members of a room whose names begin so; all in one answer, a hundred at most. */
+  membersNamed = (roomId: string, query: string) => this.http.get<{ members: Member[] }>(`/rooms/${seg(roomId)}/members`, { query, limit: 100 })
   setMember = (roomId: string, userId: string, role?: Role) =>
     this.http.request<Membership>('PUT', `/rooms/${seg(roomId)}/members/${seg(userId)}`, { body: role ? { role } : {} })
   removeMember = (roomId: string, userId: string) => this.http.request<void>('DELETE', `/rooms/${seg(roomId)}/members/${seg(userId)}`)

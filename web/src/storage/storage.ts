@@ -1,6 +1,6 @@
 import { deleteDB, openDB, type DBSchema, type IDBPDatabase } from 'idb'
 import type { MyRoom, User } from '../protocol/types'
-import type { OutboxEntry, Timeline } from '../timeline/types'
+import type { OutboxEntry, OutboxFile, Timeline } from '../timeline/types'
 
 /** The newest part of a room's history and how far its log was taken in. */
 export interface CachedTimeline {
@@ -11,7 +11,7 @@ export interface CachedTimeline {
 
 /**
  * How much of the cache a browser keeps: beyond it the rooms that were written longest ago go, and the people are learned
- * anew. Outbox and drafts are nobody's cache and never go. A room holds at most 60 messages (stores/timelineCache.ts).
+ * anew. Outbox and drafts, files included, are nobody's cache and never go. A room holds at most 60 messages (stores/timelineCache.ts).
  */
 export const bounds = { timelines: 100, users: 2000 }
 
@@ -19,6 +19,12 @@ export interface StoredDraft {
   roomId: string
   text: string
   replyTo?: string
+}
+
+/** The files of the message that is being written in a room. */
+export interface StoredFiles {
+  roomId: string
+  files: readonly OutboxFile[]
 }
 
 /** The bytes of a file that waits to be sent. */
@@ -34,10 +40,11 @@ interface Schema extends DBSchema {
   users: { key: string; value: User }
   outbox: { key: string; value: OutboxEntry }
   drafts: { key: string; value: StoredDraft }
+  attached: { key: string; value: StoredFiles }
   bytes: { key: string; value: StoredBytes }
 }
 
-const version = 3
+const version = 4
 
 /**
  * What this browser keeps for one person, in IndexedDB: a cache (rooms, timelines, users), and what exists nowhere else
@@ -55,7 +62,8 @@ export class Storage {
       upgrade(db, from) {
         if (from === 1) db.deleteObjectStore('timelines')
         if (from < 2) db.createObjectStore('timelines', { keyPath: 'roomId' }).createIndex('savedAt', 'savedAt')
-        db.createObjectStore('bytes', { keyPath: 'id' })
+        if (from < 3) db.createObjectStore('bytes', { keyPath: 'id' })
+        db.createObjectStore('attached', { keyPath: 'roomId' })
         if (from > 0) return
         db.createObjectStore('rooms', { keyPath: 'roomId' })
         db.createObjectStore('users', { keyPath: 'userId' })
@@ -169,10 +177,22 @@ export class Storage {
     await this.db.delete('bytes', id)
   }
 
-  /** Drops the bytes of files whose message is not in the outbox any more. */
+  /** The files of messages that are being written. */
+  attached(): Promise<StoredFiles[]> {
+    return this.db.getAll('attached')
+  }
+
+  async saveAttached(roomId: string, files: readonly OutboxFile[]): Promise<void> {
+    const tx = this.db.transaction('attached', 'readwrite')
+    void (files.length > 0 ? tx.store.put({ roomId, files }) : tx.store.delete(roomId))
+    await written(tx)
+  }
+
+  /** Drops the bytes of files that belong to no message, neither one in the outbox nor one that is being written. */
   async dropOrphans(): Promise<void> {
-    const tx = this.db.transaction(['outbox', 'bytes'], 'readwrite')
-    const wanted = new Set((await tx.objectStore('outbox').getAll()).flatMap((e) => e.files ?? []).map((file) => file.id))
+    const tx = this.db.transaction(['outbox', 'attached', 'bytes'], 'readwrite')
+    const messages = [...await tx.objectStore('outbox').getAll(), ...await tx.objectStore('attached').getAll()]
+    const wanted = new Set(messages.flatMap((each) => each.files ?? []).map((file) => file.id))
     const bytes = tx.objectStore('bytes')
     for (const id of await bytes.getAllKeys()) if (!wanted.has(id)) void bytes.delete(id)
     await tx.done

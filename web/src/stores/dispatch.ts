@@ -7,6 +7,7 @@ import { useNotices } from './notices'
 import { useReads } from './reads'
 import { useRooms } from './rooms'
 import { useTimelines } from './timelines'
+import { useUploads } from './uploads'
 
 /** How long a head may be ahead of what was delivered before it counts as a gap, in milliseconds. */
 const headGrace = 1_000
@@ -76,6 +77,7 @@ export function useDispatch() {
     useRooms().flushRead()
     useTimelines().loadOpened()
     void useOutbox().flush()
+    useUploads().resume()
   }
 
   function heads(rooms: Record<string, number>): void {

@@ -19,13 +19,13 @@ import { useUploads } from './uploads'
 export function useLifecycle(): void {
   const session = useSession()
   const stores = [usePeople(), useRooms(), useTimelines(), useDrafts(), useOutbox(), useReads(), useNotices(), useUploads(), useFileLinks()] as const
-  const [people, rooms, timelines, drafts, outbox] = stores
+  const [people, rooms, timelines, drafts, outbox,,, uploads] = stores
   const connection = useConnection()
   const push = usePush()
 
   // A cache that cannot be read is an empty one.
   session.onEnter(async () => {
-    await Promise.all([people, rooms, drafts, outbox].map((store) => store.hydrate().catch(() => {})))
+    await Promise.all([people, rooms, drafts, outbox, uploads].map((store) => store.hydrate().catch(() => {})))
   })
 
   watch(() => session.signedIn, (signedIn, before) => {

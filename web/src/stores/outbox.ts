@@ -55,7 +55,6 @@ export const useOutbox = defineStore('outbox', () => {
     if (stored) entries.value = entries.value.map((e) => (e.clientMessageId === stored.clientMessageId ? stored : e))
     announce()
     void flushRoom(roomId)
-    await useUploads().keep(files)
   }
 
   /** Tries a failed one again, in its old place among those that wait. */

@@ -10,6 +10,9 @@ const typingFor = 6_000
 /** How often one's own typing is told. */
 const tellEvery = 3_000
 
+/** How many pages of people one search looks through. */
+const searched = 4
+
 /** Who people are, who is there, and who types. */
 export const usePeople = defineStore('people', () => {
   const { routes, now } = useServices()
@@ -97,10 +100,13 @@ export const usePeople = defineStore('people', () => {
     setPresence(...(await routes.presence(roomId)).clients)
   }
 
-  async function search(query: string, cursor?: string): Promise<{ users: User[]; cursor?: string }> {
-    const found = await routes.users(query, cursor)
+  /** People whose names begin so, as the server knows them. */
+  async function search(query: string): Promise<User[]> {
+    let found = await routes.users(query)
+    // A page may be empty although there is more.
+    for (let page = 1; page < searched && !found.users.length && found.cursor; page++) found = await routes.users(query, found.cursor)
     learn(found.users)
-    return found
+    return found.users
   }
 
   async function hydrate(): Promise<void> {

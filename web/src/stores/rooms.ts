@@ -243,6 +243,13 @@ export const useRooms = defineStore('rooms', () => {
     return page
   }
 
+  /** The members of a room whose names begin so, however large the room. */
+  async function membersNamed(roomId: string, query: string): Promise<Member[]> {
+    const { members: found } = await routes.membersNamed(roomId, query)
+    people.learnMembers(found)
+    return found
+  }
+
   /** Adds a person or changes a role. */
   const setMember = (roomId: string, userId: string, role?: Role): Promise<Membership> => routes.setMember(roomId, userId, role)
   const removeMember = routes.removeMember
@@ -285,7 +292,7 @@ export const useRooms = defineStore('rooms', () => {
 
   return {
     byId, loaded, channels, directs, totals, get, title, others, muted, setNotify, refresh, browse, preview, create, update, remove, join, leave, openDirect,
-    members, setMember, removeMember, createInvite, listInvites, revokeInvite, acceptInvite, markRead,
+    members, membersNamed, setMember, removeMember, createInvite, listInvites, revokeInvite, acceptInvite, markRead,
     adopt, discover, drop, enter, noteFrame, noteRead, flushRead: marks.flush, flush, hydrate, reset,
   }
 })

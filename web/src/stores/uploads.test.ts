@@ -72,6 +72,80 @@ describe('uploads', () => {
     await until(async () => expect(await after.session.storage!.bytes('any')).toBeUndefined())
   })
 
+  it('chosen and not sent survive a reload: one that was there is not sent again, one that was not goes on', async () => {
+    const before = await tab()
+    before.uploads.attach('r1', [file('a.txt', 'peas')])
+    await until(() => expect(before.uploads.attached('r1')[0]!.fileId).toBe('f1'))
+    server.hold = (request) => (request.startsWith('PUT /files') ? new Promise(() => {}) : undefined)
+    before.uploads.attach('r1', [file('b.txt', 'beans')])
+    const kept = async () => Promise.all(before.uploads.attached('r1').map(({ id }) => before.session.storage!.bytes(id)))
+    await until(async () => expect((await kept()).map((bytes) => bytes?.size)).toEqual([4, 5]))
+    before.close()
+    server.hold = () => undefined
+    const after = await tab()
+    await until(() => expect(after.uploads.attached('r1').map((u) => [u.filename, u.progress, u.error])).toEqual([['a.txt', 1, undefined], ['b.txt', 1, undefined]]))
+    expect(after.uploads.attached('r1')[0]!.fileId).toBe('f1')
+    await after.outbox.send('r1', 'both', undefined, after.uploads.take('r1'))
+    await until(() => expect(sent()).toEqual(['both[a.txt,b.txt]']))
+    expect([...server.files.values()].filter((f) => f.taken).map((f) => f.text)).toEqual(['peas', 'beans'])
+    const storage = after.session.storage!
+    await until(async () => expect(await storage.attached()).toEqual([]))
+  })
+
+  it('chosen a day ago are sent anew, and say so if their bytes were too many to keep', async () => {
+    const before = await tab()
+    before.uploads.attach('r1', [file('a.txt', 'peas'), file('b.txt', 'beans')])
+    await until(() => expect(before.uploads.attached('r1').map((u) => u.progress)).toEqual([1, 1]))
+    const [a, b] = before.uploads.attached('r1')
+    const storage = before.session.storage!
+    await until(async () => expect(await storage.bytes(b!.id)).toBeDefined())
+    await storage.saveAttached('r1', (await storage.attached())[0]!.files.map((f) => ({ ...f, sentAt: 1 })))
+    await storage.dropBytes(b!.id)
+    before.close()
+    const after = await tab()
+    await until(() => expect(after.uploads.byId.get(a!.id)!.fileId).toBe('f3'))
+    expect(after.uploads.byId.get(b!.id)!.error).toMatchObject({ code: 'gone', temporary: false })
+    after.uploads.remove(b!.id)
+    await until(async () => expect((await after.session.storage!.attached())[0]!.files.map((f) => f.filename)).toEqual(['a.txt']))
+  })
+
+  it('taken off or sent in one tab are gone from the other', async () => {
+    const one = await tab()
+    one.uploads.attach('r1', [file('a.txt'), file('b.txt')])
+    await until(() => expect(one.uploads.attached('r1').map((u) => u.progress)).toEqual([1, 1]))
+    await until(async () => expect((await one.session.storage!.attached())[0]!.files.every((f) => f.fileId)).toBe(true))
+    const other = await tab()
+    await until(() => expect(other.uploads.attached('r1').map((u) => u.fileId)).toEqual(['f1', 'f2']))
+    one.uploads.remove(one.uploads.attached('r1')[0]!.id)
+    await until(() => expect(other.uploads.attached('r1').map((u) => u.fileId)).toEqual(['f2']))
+    await one.outbox.send('r1', 'mine', undefined, one.uploads.take('r1'))
+    await until(() => expect(sent()).toEqual(['mine[b.txt]']))
+    await until(() => expect(other.uploads.attached('r1')).toEqual([]))
+    expect(other.uploads.byId.size).toBe(0)
+  })
+
+  it('are gone with the log-out', async () => {
+    const ann = await tab()
+    ann.uploads.attach('r1', [file('a.txt')])
+    await until(async () => expect(await ann.session.storage!.attached()).toHaveLength(1))
+    await ann.session.logout()
+    expect(ann.uploads.byId.size).toBe(0)
+    expect((await indexedDB.databases()).map(({ name }) => name)).toEqual([])
+    await ann.signIn('ann')
+    expect(ann.uploads.attached('r1')).toEqual([])
+  })
+
+  it('chosen without a network wait, and go on when it is back', async () => {
+    const ann = await tab()
+    let lost = true
+    server.refuse = (request) => { if (lost && request === 'POST /uploads') throw new TypeError('Failed to fetch'); return undefined }
+    ann.uploads.attach('r1', [file('a.txt')])
+    await until(() => expect(ann.uploads.attached('r1')[0]!.error?.code).toBe('network'))
+    lost = false
+    ann.uploads.resume()
+    await until(() => expect(ann.uploads.attached('r1')[0]).toMatchObject({ progress: 1, error: undefined }))
+  })
+
   it('whose bytes were not kept say so, and their words stay', async () => {
     const ann = await tab()
     await ann.outbox.send('r1', 'words', undefined, [{ id: 'lost', filename: 'a.txt', contentType: 'text/plain', size: 3 }])

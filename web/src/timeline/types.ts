@@ -15,13 +15,14 @@ export interface Timeline {
   readonly newestSeq: number
 }
 
-/** A file of a message that waits; `fileId` once the server has it. */
+/** A file of a message that waits; `fileId` once the server has it, since `sentAt`. */
 export interface OutboxFile {
   id: string
   filename: string
   contentType: string
   size: number
   fileId?: string
+  sentAt?: number
 }
 
 /** One message that waits for its acknowledgement. */

@@ -125,6 +125,9 @@ describe('MessageComposer', () => {
     const failed = compose({ uploads: [{ ...upload, error: new ApiError('too_large', '') }], modelValue: 'words' })
     await failed.box.trigger('keydown', { key: 'Enter' })
     expect(failed.composer.emitted('send')).toBeUndefined()
+    const offline = compose({ uploads: [{ ...upload, error: new ApiError('network', '') }], modelValue: 'words' })
+    await offline.box.trigger('keydown', { key: 'Enter' })
+    expect(offline.composer.emitted('send')).toEqual([['words']])
   })
 
   it('edits the last message on arrow-up only in an empty box', async () => {

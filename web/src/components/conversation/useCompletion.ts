@@ -4,8 +4,8 @@ import { findTrigger, matchPeople, type Candidate, type Trigger } from '@/compon
 import type { Suggestion } from '@/components/conversation/CompletionList.vue'
 import type { EmojiData } from '@/components/conversation/emoji'
 
-/** Suggestions for the word before the caret. `wantPeople` is called when the first `@` asks for the members. */
-export function useCompletion(people: () => readonly Candidate[], everybody: () => boolean, wantPeople: () => void) {
+/** Suggestions for the word before the caret. `wantPeople` is called with what follows the `@`. */
+export function useCompletion(people: () => readonly Candidate[], everybody: () => boolean, wantPeople: (query: string) => void) {
   const { t, locale } = useI18n()
   const trigger = shallowRef<Trigger | null>(null)
   const emoji = shallowRef<Suggestion[]>([])
@@ -36,7 +36,7 @@ export function useCompletion(people: () => readonly Candidate[], everybody: () 
     }
     trigger.value = found
     active.value = 0
-    if (found?.kind === 'person') wantPeople()
+    if (found?.kind === 'person') wantPeople(found.query)
     emoji.value = []
     if (found?.kind === 'emoji') void searchEmoji(found.query)
   }

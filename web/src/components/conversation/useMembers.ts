@@ -1,5 +1,6 @@
 import { computed, ref, shallowRef, watch } from 'vue'
 import type { Candidate } from '@/components/conversation/completion'
+import { useDelayed } from '@/components/ui/useDelayed'
 import type { Member, Role } from '@/protocol/types'
 import { useRooms } from '@/stores/rooms'
 
@@ -41,14 +42,34 @@ export function useMembers(roomId: string, changes: () => unknown) {
     void load()
   }
 
+  /** Members found by name of whom no page is loaded yet. */
+  const found = shallowRef<ReadonlyMap<string, Member>>(new Map())
+  const ask = useDelayed(async (query: string) => {
+    const members = await rooms.membersNamed(roomId, query).catch(() => [])
+    found.value = new Map([...found.value, ...members.map((member) => [member.userId, member] as const)])
+  })
+
+  /** Looks for those whose names begin so, and asks the server where not all members are here. */
+  function find(query: string): void {
+    want()
+    if (query && !complete.value) ask(query)
+  }
+
   // Who has left is told nothing any more.
-  watch(changes, () => { if (wanted.value && rooms.get(roomId)) void load() })
+  watch(changes, () => {
+    found.value = new Map()
+    if (wanted.value && rooms.get(roomId)) void load()
+  })
 
   function setRole(userId: string, role: Role): void {
     list.value = list.value.map((member) => (member.userId === userId ? { ...member, role } : member))
   }
 
-  const candidates = computed<Candidate[]>(() => list.value.length ? list.value : (rooms.get(roomId)?.members ?? []))
+  const complete = computed(() => list.value.length > 0 && cursor.value === undefined)
+  const candidates = computed<Candidate[]>(() => {
+    if (!list.value.length) return rooms.get(roomId)?.members ?? []
+    return complete.value ? list.value : [...new Map([...list.value, ...found.value.values()].map((member) => [member.userId, member])).values()]
+  })
 
-  return { list, loading, hasMore: computed(() => cursor.value !== undefined), want, reload: () => load(), more: () => load(cursor.value), complete: computed(() => list.value.length > 0 && cursor.value === undefined), setRole, candidates }
+  return { list, loading, hasMore: computed(() => cursor.value !== undefined), want, find, reload: () => load(), more: () => load(cursor.value), complete, setRole, candidates }
 }
