@@ -191,7 +191,7 @@ func TestDirectMessage(t *testing.T) {
 	wantBodies(t, "ann, who wrote it", ann)
 	wantBodies(t, "cid, who is not there", cid)
 	p := got(t, bob)[0]
-	if p.Kind != "direct" || p.RoomID != room || p.MessageID != m.MessageID || p.Notification.Tag != room ||
+	if p.Kind != "direct" || p.RoomID != room || p.MessageID != m.MessageID || p.Seq != m.Seq || p.Notification.Tag != room ||
 		p.Notification.Navigate != "https://chat.example.org/rooms/"+room+"?message="+m.MessageID || p.WebPush != 8030 {
 		t.Errorf("payload: %+v", p)
 	}

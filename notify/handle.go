@@ -181,7 +181,7 @@ func (n *Notifier) displayName(ctx context.Context, m *chat.Message) (string, er
 // message is what a device shows of a call.
 func (n *Notifier) message(r *chat.Room, c *chat.Call, s *chat.PushSubscription, from string) message {
 	t := textsIn(s.Language)
-	p := payload{RoomID: r.RoomID, MessageID: c.Message.MessageID, Kind: string(c.Kind), Notification: notification{
+	p := payload{RoomID: r.RoomID, MessageID: c.Message.MessageID, Seq: c.Message.Seq, Kind: string(c.Kind), Notification: notification{
 		Title: n.cfg.ServerName, Body: t.somebody, Navigate: n.origin(s) + "/rooms/" + r.RoomID + "?message=" + c.Message.MessageID, Tag: r.RoomID, Lang: s.Language,
 	}}
 	if !c.HideContent {

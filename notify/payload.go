@@ -26,6 +26,7 @@ type payload struct {
 	Notification notification `json:"notification"`
 	RoomID       string       `json:"roomId,omitempty"`
 	MessageID    string       `json:"messageId,omitempty"`
+	Seq          int64        `json:"seq,omitempty"` // of the message: who has read so far needs the notification no more
 	Kind         string       `json:"kind"`
 }
 

@@ -58,6 +58,13 @@ export function useLifecycle(): void {
     void (unread || mentions ? badge.setAppBadge?.(mentions || undefined) : badge.clearAppBadge?.())?.catch(() => {})
   })
 
+  // Once this device knows what was read meanwhile, on others too, nobody need be told of it any more.
+  let tidying: ReturnType<typeof setTimeout> | undefined
+  watch([() => rooms.totals, () => connection.open], ([, open]) => {
+    clearTimeout(tidying)
+    if (open) tidying = setTimeout(() => void push.tidy().catch(() => {}), 500)
+  })
+
   // Neither of them is promised by every browser, both together are: phones hide a page and never come back to it.
   window.addEventListener('pagehide', flush)
   document.addEventListener('visibilitychange', () => { if (document.visibilityState === 'hidden') flush() })

@@ -56,17 +56,18 @@ describe('notifications on this device', () => {
   })
   afterEach(() => vi.unstubAllGlobals())
 
-  async function signedIn(permission: NotificationPermission, manager = new FakeManager()) {
+  async function signedIn(permission: NotificationPermission, manager = new FakeManager(), shown: object[] = []) {
     vi.resetModules()
     const { createApp } = await import('vue')
     const { createPinia } = await import('pinia')
     const { makeServices, provideServices } = await import('../services')
     const { useSession } = await import('./session')
     const { usePush } = await import('./push')
+    const { useRooms } = await import('./rooms')
     const requestPermission = vi.fn(() => Promise.resolve(permission))
     vi.stubGlobal('Notification', { permission, requestPermission })
     const closed = vi.fn()
-    const registration = { pushManager: manager, getNotifications: () => Promise.resolve([{ close: closed }]) }
+    const registration = { pushManager: manager, getNotifications: () => Promise.resolve(shown.length > 0 ? shown : [{ close: closed }]) }
     const app = createApp({}).use(createPinia())
     provideServices(app, makeServices({
       worker: { ready: Promise.resolve(registration), getRegistration: () => Promise.resolve(registration) } as unknown as ServiceWorkerContainer,
@@ -75,7 +76,7 @@ describe('notifications on this device', () => {
     }))
     const session = app.runWithContext(() => useSession())
     session.user = { userId: 'ann', username: 'ann', displayName: 'Ann', createdAt: 1 }
-    return { push: app.runWithContext(() => usePush()), requestPermission, manager, closed }
+    return { rooms: app.runWithContext(() => useRooms()), push: app.runWithContext(() => usePush()), requestPermission, manager, closed }
   }
 
   it('are asked for on a click only, and go on by themselves at the next start', async () => {
@@ -101,6 +102,21 @@ describe('notifications on this device', () => {
     const again = await signedIn('granted', manager)
     await again.push.start()
     expect(again.push.state).toBe('off')
+  })
+
+  it('go when their message is read, here or on another device, and only then', async () => {
+    const shown = [['r1', 7], ['r1', 8], ['r2', undefined], ['r3', undefined], ['elsewhere', 1], ['', undefined]]
+      .map(([tag, seq]) => ({ tag, data: tag === 'r1' ? { path: '/', seq } : null, close: vi.fn() }))
+    const { push, rooms } = await signedIn('granted', undefined, shown)
+    const room = (roomId: string, readSeq: number, unread: number) => rooms.byId.set(roomId, {
+      roomId, kind: 'public', name: roomId, topic: '', createdBy: 'ann', createdAt: 1, headSeq: 9, unread, mentions: 0,
+      membership: { roomId, userId: 'ann', role: 'member', joinedAt: 1, readSeq },
+    })
+    room('r1', 7, 1)
+    room('r2', 9, 0)
+    room('r3', 3, 2)
+    await push.tidy()
+    expect(shown.map(({ close }) => close.mock.calls.length)).toEqual([1, 0, 1, 0, 0, 0])
   })
 
   it('that are forbidden are said to be, without asking', async () => {

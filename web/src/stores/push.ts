@@ -4,6 +4,8 @@ import { subscribe } from '../api/subscribe'
 import { browserLocale } from '../i18n'
 import type { PushDevice, PushResult } from '../protocol/types'
 import { useServices } from '../services'
+import type { NoticeData } from '../worker/messages'
+import { useRooms } from './rooms'
 import { useSession } from './session'
 import { useSettings } from './settings'
 
@@ -21,6 +23,7 @@ export const usePush = defineStore('push', () => {
   const { routes, worker } = useServices()
   const session = useSession()
   const settings = useSettings()
+  const rooms = useRooms()
   const state = ref<PushState>('off')
   /** False where the server does not push: then there is nothing to offer. */
   const offered = computed(() => session.server?.features?.push ?? false)
@@ -75,9 +78,21 @@ export const usePush = defineStore('push', () => {
     return subscription?.endpoint
   }
 
+  /** Takes away what is told of messages that are read, here or on another device. */
+  async function tidy(): Promise<void> {
+    if (!supported() || Notification.permission !== 'granted') return
+    const registration = await worker?.getRegistration()
+    for (const notification of await registration?.getNotifications() ?? []) {
+      const room = rooms.get(notification.tag)
+      // A browser that shows them by itself keeps no number.
+      const { seq } = (notification.data ?? {}) as Partial<NoticeData>
+      if (room && (seq === undefined ? room.unread === 0 : seq <= room.membership.readSeq)) notification.close()
+    }
+  }
+
   const devices = async (): Promise<PushDevice[]> => (await routes.subscriptions()).subscriptions
   /** Sends a notification to each device and tells what became of it. */
   const test = async (): Promise<PushResult[]> => (await routes.testPush()).results
 
-  return { state, offered, start, enable, disable, unsubscribe, devices, test }
+  return { state, offered, start, enable, disable, unsubscribe, tidy, devices, test }
 })

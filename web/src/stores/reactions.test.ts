@@ -41,6 +41,25 @@ describe('reactions', () => {
     expect(shown()).toEqual(['👍 bob', '🎉 ann mine'])
   })
 
+  it('stand in the order in which each first came, a new one at the end, also after a reload', async () => {
+    const [room] = server.rooms.values()
+    for (const emoji of ['🎉', '👍', '🅰️', '1️⃣', '❤️']) server.react(room!, message.messageId, emoji, 'bob', true)
+    await until(() => expect(held().reactions).toHaveProperty('❤️'))
+    const done = ann.reactions.toggle(held(), '😂')
+    const order = ['🎉', '👍', '🅰️', '1️⃣', '❤️', '😂']
+    const emoji = () => ann.reactions.of(held()).map((reaction) => reaction.emoji)
+    expect(emoji()).toEqual(order)
+    await done
+    await ann.reactions.toggle(held(), '🎉')
+    expect(emoji()).toEqual(order)
+    ann.close()
+    server.down = true
+    ann = openTab(server)
+    await ann.session.restore()
+    await ann.timelines.open('r1').catch(() => {})
+    expect(emoji()).toEqual(order)
+  })
+
   it('are as before when the server refuses', async () => {
     server.refuse = (request) => (request.includes('/reactions/') ? { code: 'conflict' } : undefined)
     const done = ann.reactions.toggle(held(), '👍')

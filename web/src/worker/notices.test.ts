@@ -3,21 +3,22 @@ import { openPath } from './messages'
 import { follow, type Push, readPush, show } from './notices'
 
 const push: Push = {
-  kind: 'mention', roomId: 'r1', messageId: 'm1',
+  kind: 'mention', roomId: 'r1', messageId: 'm1', seq: 7,
   notification: { title: 'Ben', body: 'Hello', navigate: 'https://chat.example/rooms/r1?message=m1', tag: 'r1', lang: 'en' },
 }
 const data = (value: unknown) => ({ json: () => (typeof value === 'string' ? JSON.parse(value) as unknown : value) }) as PushMessageData
 
 function scope(windows: { url: string; focused?: boolean; visibilityState?: string }[] = []) {
   const clients = windows.map((each) => ({ focused: false, visibilityState: 'hidden', ...each, postMessage: vi.fn(), focus: vi.fn(() => Promise.resolve()) }))
+  const setAppBadge = vi.fn(() => Promise.resolve())
   const showNotification = vi.fn((_title: string, _options: Record<string, unknown>) => Promise.resolve())
   const openWindow = vi.fn(() => Promise.resolve(null))
   const self = {
-    location: { origin: 'https://chat.example' }, navigator: {},
+    location: { origin: 'https://chat.example' }, navigator: { setAppBadge },
     clients: { matchAll: () => Promise.resolve(clients), openWindow },
-    registration: { showNotification, getNotifications: () => Promise.resolve([]) },
+    registration: { showNotification, getNotifications: () => Promise.resolve([{}, {}]) },
   } as unknown as ServiceWorkerGlobalScope
-  return { self, clients, showNotification, openWindow }
+  return { self, clients, showNotification, openWindow, setAppBadge }
 }
 const notification = (path: unknown) => ({ close: vi.fn(), data: { path } }) as unknown as Notification
 
@@ -30,7 +31,7 @@ describe('what is pushed', () => {
   it('is shown, one for each room; only what is meant for the person calls again', async () => {
     const { self, showNotification } = scope([{ url: 'https://chat.example/rooms/r2', focused: true }])
     await show(self, push)
-    expect(showNotification).toHaveBeenCalledWith('Ben', expect.objectContaining({ body: 'Hello', tag: 'r1', renotify: true, data: { path: '/rooms/r1?message=m1' } }))
+    expect(showNotification).toHaveBeenCalledWith('Ben', expect.objectContaining({ body: 'Hello', tag: 'r1', renotify: true, data: { path: '/rooms/r1?message=m1', seq: 7 } }))
     await show(self, { ...push, kind: 'message' })
     expect(showNotification.mock.calls[1]![1]).toMatchObject({ renotify: false })
   })
@@ -42,6 +43,16 @@ describe('what is pushed', () => {
     const behind = scope([{ url: 'https://chat.example/rooms/r1', focused: false, visibilityState: 'visible' }])
     await show(behind.self, push)
     expect(behind.showNotification).toHaveBeenCalledOnce()
+  })
+
+  it('is counted on the icon of the app, unless the app is open: it counts what is unread', async () => {
+    const away = scope()
+    await show(away.self, push)
+    expect(away.setAppBadge).toHaveBeenCalledWith(2)
+    const open = scope([{ url: 'https://chat.example/settings' }])
+    await show(open.self, push)
+    expect(open.showNotification).toHaveBeenCalledOnce()
+    expect(open.setAppBadge).not.toHaveBeenCalled()
   })
 
   it('leads only to places of this app, wherever the server believes itself to be', async () => {

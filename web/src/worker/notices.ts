@@ -1,10 +1,12 @@
-import { openPath } from './messages'
+import { type NoticeData, openPath } from './messages'
 
 /** What the server pushes: a declarative message (https://www.w3.org/TR/push-api/), and what Parley adds to it. */
 export interface Push {
   notification: { title: string; body: string; navigate: string; tag?: string; lang?: string }
   roomId?: string
   messageId?: string
+  /** Its number in the room's log. */
+  seq?: number
   /** `message` (a room one hears everything of), `mention`, `reply`, `direct`; `test`. */
   kind: string
 }
@@ -32,8 +34,15 @@ export async function show(scope: ServiceWorkerGlobalScope, push: Push): Promise
     // The next one of a room takes the place of the last; only what is meant for the person calls again.
     renotify: tag !== undefined && push.kind !== 'message',
     icon: '/icons/app-192.png', badge: '/icons/badge-96.png',
-    data: { path: pathOf(navigate, scope.location.origin) },
+    data: { path: pathOf(navigate, scope.location.origin), seq: push.seq } satisfies NoticeData,
   } as NotificationOptions)
+  await countShown(scope)
+}
+
+/** Shows on the app's icon how many notifications there are. While the app is open it knows better, and does it itself. */
+export async function countShown(scope: ServiceWorkerGlobalScope): Promise<void> {
+  const windows = await scope.clients.matchAll({ type: 'window', includeUncontrolled: true })
+  if (windows.length > 0) return
   const shown = await scope.registration.getNotifications()
   await (scope.navigator as { setAppBadge?: (count: number) => Promise<void> }).setAppBadge?.(shown.length).catch(() => {})
 }
@@ -41,7 +50,7 @@ export async function show(scope: ServiceWorkerGlobalScope, push: Push): Promise
 /** Leads to what a notification speaks of: in a window that is open, or in a new one. */
 export async function follow(scope: ServiceWorkerGlobalScope, notification: Notification): Promise<void> {
   notification.close()
-  const path = (notification.data as { path?: string } | null)?.path ?? '/'
+  const path = (notification.data as NoticeData | null)?.path ?? '/'
   const windows = await scope.clients.matchAll({ type: 'window', includeUncontrolled: true })
   const best = windows.find((client) => client.focused) ?? windows.find((client) => client.visibilityState === 'visible') ?? windows[0]
   if (!best) return void await scope.clients.openWindow(path)

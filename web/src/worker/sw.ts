@@ -6,7 +6,7 @@ import { Routes } from '../api/routes'
 import { subscribe } from '../api/subscribe'
 import { appPaths } from '../paths'
 import { skipWaiting } from './messages'
-import { follow, readPush, show } from './notices'
+import { countShown, follow, readPush, show } from './notices'
 
 declare const self: ServiceWorkerGlobalScope & { __WB_MANIFEST: (PrecacheEntry | string)[] }
 
@@ -31,6 +31,7 @@ self.addEventListener('push', (event) => {
   if (push) event.waitUntil(show(self, push))
 })
 self.addEventListener('notificationclick', (event) => event.waitUntil(follow(self, event.notification)))
+self.addEventListener('notificationclose', (event) => event.waitUntil(countShown(self)))
 
 // The browser gave the subscription another address. The session's cookie is enough to say so; should it be over, the
 // next start of the app does it.
