@@ -11,7 +11,7 @@ LISTEN   ?= 127.0.0.1:8080
 DATA     ?= data
 FUZZTIME ?= 20s
 PKG      ?= ./...
-SOAK     ?= 1h# how long make soak runs
+SOAK     ?= 1h# how long make soak strikes each house
 SEED     ?=# of a run to repeat; empty: a new one
 RESULTS  ?= bin/results# where the tests leave what they counted
 
@@ -43,7 +43,7 @@ fuzz: ## each fuzz target for FUZZTIME (20s)
 		go test -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$(dirname $$file)"; \
 	done
 
-soak: ## the promises under injected faults for SOAK (1h), and a storm of 5,000 clients; SEED repeats a run
+soak: java ## the promises under injected faults for SOAK (1h) in each house, and a storm of 5,000 clients; SEED repeats a run
 	SOAK=$(SOAK) SEED=$(SEED) go test ./checker -run 'TestSoak|TestReconnectStorm' -count 1 -timeout 0 -v
 
 bench: build ## the Go benchmarks of PKG (./...), then a short load of a fresh server beside the floor

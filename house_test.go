@@ -55,6 +55,7 @@ var house = map[string]place{
 	"apigateway/apigatewaytest":    {nil, false, "it stands in for a service, and knows nothing of ours"},
 	"admin":                        {[]string{"chat"}, false, "administration is an edge for the operator; it is wired to the rest by interfaces of its own"},
 	"awsdev":                       {nil, false, "AWS on one machine knows AWS, and Parley only as a program to run"},
+	"awsdev/awsdevtest":            {[]string{"awsdev", "store", "store/dynamo", "store/dynamo/dynamotest"}, false, "it puts together the AWS house for tests of any package"},
 	"client":                       {[]string{"chat"}, false, "the client speaks the public contract; of this module it knows the nouns only"},
 	"seed":                         {[]string{"chat"}, false, "synthetic data goes through the ports, into any store"},
 	"bench":                        {[]string{"admin"}, false, "it loads a server from outside: over sockets, and the operator's socket for profiles"},

@@ -41,6 +41,7 @@ type conn struct {
 	mu     sync.Mutex
 	active time.Time // of the last message, either way
 	closed bool
+	held   []byte // by a fault
 }
 
 func newGateway(h *House) *gateway { return &gateway{house: h, conns: map[string]*conn{}} }

@@ -1,6 +1,7 @@
 package awsdev
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -17,7 +18,7 @@ func (g *gateway) manage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	faults := &g.house.Faults
-	if from := g.house.runtime.worker(r.PathValue("worker")); r.Method == http.MethodPost && from != nil && from.fn.name == Socket && take(&faults.KillBeforePush) {
+	if from := g.house.runtime.worker(r.PathValue("worker")); r.Method == http.MethodPost && from != nil && (from.fn.name == Socket || from.fn.name == HTTP) && take(&faults.KillBeforePush) {
 		from.kill()
 		return
 	}
@@ -58,11 +59,37 @@ func (c *conn) post(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusRequestEntityTooLarge, "PayloadTooLargeException", "the message is too large")
 		return
 	}
-	if err := c.message(data); err != nil {
-		refuse(w, http.StatusGone, "GoneException", "the connection is gone")
+	for _, data := range c.due(data) {
+		if err := c.message(data); err != nil {
+			refuse(w, http.StatusGone, "GoneException", "the connection is gone")
+			return
+		}
+	}
+	if take(&c.g.house.Faults.FailPushes) {
+		refuse(w, http.StatusInternalServerError, "InternalServerError", "something went wrong")
 		return
 	}
 	w.WriteHeader(http.StatusOK)
+}
+
+// due is what to send now: the message, unless a fault that AWS does not have takes it.
+func (c *conn) due(data []byte) [][]byte {
+	faults := &c.g.house.Faults
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	isNew := bytes.HasPrefix(data, []byte(`{"type":"newMessage"`))
+	switch {
+	case c.held != nil && isNew:
+		both := [][]byte{data, c.held}
+		c.held = nil
+		return both
+	case isNew && take(&faults.DropPushes):
+		return nil
+	case isNew && take(&faults.SwapPushes):
+		c.held = data
+		return nil
+	}
+	return [][]byte{data}
 }
 
 // message sends a text in frames.

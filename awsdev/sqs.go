@@ -250,12 +250,16 @@ func (h *House) sqs(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "InvalidParameterValue", err.Error())
 		return
 	}
-	out := []map[string]string{}
+	out, failed := []map[string]string{}, []map[string]any{}
 	for i := range in.Entries {
 		e := &in.Entries[i]
+		if take(&h.Faults.RefuseJobs) {
+			failed = append(failed, map[string]any{"Id": e.Id, "Code": "InternalError", "Message": "not taken", "SenderFault": false})
+			continue
+		}
 		sum := md5.Sum([]byte(e.MessageBody)) //nolint:gosec // SQS answers with it
 		out = append(out, map[string]string{"Id": e.Id, "MessageId": q.send(e), "MD5OfMessageBody": hex.EncodeToString(sum[:])})
 	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
-	_ = json.NewEncoder(w).Encode(map[string]any{"Successful": out, "Failed": []string{}})
+	_ = json.NewEncoder(w).Encode(map[string]any{"Successful": out, "Failed": failed})
 }

@@ -80,7 +80,7 @@ func (m *streamMapping) follow(ctx context.Context, shard string) {
 		if ctx.Err() == nil {
 			m.house.log.Info("begin anew at a shard", "error", err)
 		}
-		pause(ctx)
+		pause(ctx, pollEvery)
 	}
 }
 
@@ -91,19 +91,22 @@ func (m *streamMapping) read(ctx context.Context, next *string, again *dynamodbs
 		if err != nil {
 			return err
 		}
+		if d := m.house.Faults.DelayStream.Load(); d > 0 {
+			pause(ctx, time.Duration(d))
+		}
 		m.deliver(ctx, wanted(out.Records))
 		next = out.NextShardIterator
 		if n := len(out.Records); n > 0 {
 			again.ShardIteratorType, again.SequenceNumber = types.ShardIteratorTypeAfterSequenceNumber, out.Records[n-1].Dynamodb.SequenceNumber
 			continue
 		}
-		pause(ctx)
+		pause(ctx, pollEvery)
 	}
 	return nil
 }
 
-func pause(ctx context.Context) {
-	t := time.NewTimer(pollEvery)
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
@@ -139,7 +142,7 @@ func (m *streamMapping) deliver(ctx context.Context, records []types.Record) {
 			m.house.log.Error("a stream record was given up", "error", err)
 			records, attempts, size = records[1:], 0, len(records)
 		}
-		pause(ctx)
+		pause(ctx, pollEvery)
 	}
 }
 

@@ -21,6 +21,9 @@ type History struct {
 	Heads []Head
 	Pages []Page
 	Views []View
+	// Retells says that whoever tells a connection may die over it, and another tells it again from there on: a number may
+	// come again, the same, as long as all that was told after it comes again too.
+	Retells bool
 }
 
 // Log is what is stored of one room in the end.

@@ -15,7 +15,7 @@ import (
 // TestFullDisk fills the disk under a running server: who writes is told `unavailable`, by each of the ways there are, who
 // reads is served, nothing is stored that was refused, and when there is room again all goes on by itself.
 func TestFullDisk(t *testing.T) {
-	h := openHouse(t)
+	h := openMachine(t)
 	h.start()
 	rec := newRecord(t)
 	ctx, end := context.WithCancel(t.Context())
@@ -82,7 +82,7 @@ func TestFullDisk(t *testing.T) {
 func TestFailingLog(t *testing.T) {
 	for _, how := range []string{"nosync", "nospace"} {
 		t.Run(how, func(t *testing.T) {
-			h := openHouse(t)
+			h := openMachine(t)
 			h.start()
 			rec := newRecord(t)
 			ann := newPerson(rec, "ann", "http://"+h.address, caller(t), client.Session{})
@@ -124,7 +124,7 @@ func (p *person) op(id, room string, o Outcome) {
 }
 
 // judge checks one room by what one person did and was told. The house is stopped.
-func judge(t *testing.T, h *house, p *person, room string) {
+func judge(t *testing.T, h *machine, p *person, room string) {
 	t.Helper()
 	h.kill()
 	l := h.stored([]string{room})[0]

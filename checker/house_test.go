@@ -117,9 +117,30 @@ func (d *disk) GetDiskUsage(path string) (vfs.DiskUsage, error) {
 	return use, err
 }
 
-// house is a server in a process of its own, which can be ended and begun again on the same data and port. It has one
+// house is what people use, the nemesis strikes, and the judge reads in the end.
+type house interface {
+	// where it is reached: host:port.
+	where() string
+	pace() pace
+	// strikes are the faults of the house itself; those of the network are the same everywhere.
+	strikes(n *nemesis) []strike
+	// heal ends all faults of the house.
+	heal()
+	// forgives tells whether internal errors are expected now.
+	forgives() bool
+	// retells tells whether a connection may be told a number again, in its place, since who told it may have died over it.
+	retells() bool
+	// stop ends the house; an error says that it did not end as it should.
+	stop() error
+	// stored reads all of some rooms, after stop.
+	stored(rooms []string) []Log
+	// complained is what a healthy house never logs.
+	complained() []string
+}
+
+// machine is a server in a process of its own, which can be ended and begun again on the same data and port. It has one
 // owner.
-type house struct {
+type machine struct {
 	t             *testing.T
 	data, address string
 	cmd           *exec.Cmd
@@ -131,10 +152,10 @@ type house struct {
 	complaints []string // what a healthy server never logs
 }
 
-// openHouse starts a server on a new data folder.
-func openHouse(t *testing.T) *house {
+// openMachine makes a house on a new data folder.
+func openMachine(t *testing.T) *machine {
 	t.Helper()
-	h := &house{t: t, data: t.TempDir(), address: freeAddress(t)}
+	h := &machine{t: t, data: t.TempDir(), address: freeAddress(t)}
 	t.Cleanup(func() {
 		if h.cmd != nil {
 			_ = h.cmd.Process.Kill()
@@ -160,7 +181,7 @@ func freeAddress(t *testing.T) string {
 }
 
 // start starts the server and waits until it listens.
-func (h *house) start() {
+func (h *machine) start() {
 	h.t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childData+"="+h.data, childAddress+"="+h.address)
@@ -195,7 +216,7 @@ func (h *house) start() {
 }
 
 // listen reads the log of one process.
-func (h *house) listen(output io.Reader, listening chan<- struct{}) {
+func (h *machine) listen(output io.Reader, listening chan<- struct{}) {
 	lines := bufio.NewScanner(output)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
@@ -216,31 +237,31 @@ func (h *house) listen(output io.Reader, listening chan<- struct{}) {
 	}
 }
 
-func (h *house) complained() []string {
+func (h *machine) complained() []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.complaints
 }
 
 // tell gives the server's disk or clock a command.
-func (h *house) tell(format string, args ...any) {
+func (h *machine) tell(format string, args ...any) {
 	_, _ = fmt.Fprintf(h.commands, format+"\n", args...)
 }
 
 // kill ends the server without warning.
-func (h *house) kill() {
+func (h *machine) kill() {
 	_ = h.cmd.Process.Kill()
 	_ = h.end()
 }
 
 // stop ends the server by SIGTERM; an error says that it did not exit with 0.
-func (h *house) stop() error {
+func (h *machine) stop() error {
 	_ = h.cmd.Process.Signal(syscall.SIGTERM)
 	return h.ended()
 }
 
 // ended waits until the server has ended by itself.
-func (h *house) ended() error {
+func (h *machine) ended() error {
 	late := time.AfterFunc(patience, func() {
 		h.t.Error("the server does not end")
 		_ = h.cmd.Process.Kill()
@@ -250,7 +271,7 @@ func (h *house) ended() error {
 }
 
 // stored reads all of a room out of the data folder. The server must have been stopped.
-func (h *house) stored(rooms []string) []Log {
+func (h *machine) stored(rooms []string) []Log {
 	h.t.Helper()
 	db, err := pebble.Open(pebble.Options{Dir: filepath.Join(h.data, "store"), Schemas: store.Schemas()})
 	if err != nil {
@@ -261,18 +282,39 @@ func (h *house) stored(rooms []string) []Log {
 			h.t.Error(err)
 		}
 	}()
-	s, ctx := store.New(db, nil), context.Background()
-	var logs []Log
+	return logs(h.t, store.New(db, nil), rooms)
+}
+
+// pace is how fast a house can be expected to be.
+type pace struct {
+	silence time.Duration // for which clients of an unsteady network wait
+	within  time.Duration // for one attempt
+	rest    time.Duration // at most between two things that somebody does
+}
+
+func (h *machine) pace() pace {
+	return pace{silence: silence, within: 3 * time.Second, rest: 60 * time.Millisecond}
+}
+
+func (h *machine) where() string  { return h.address }
+func (h *machine) forgives() bool { return h.forgiving.Load() }
+func (h *machine) heal()          {}
+func (h *machine) retells() bool  { return false }
+
+// logs reads all of some rooms.
+func logs(t *testing.T, s *store.Store, rooms []string) (out []Log) {
+	t.Helper()
+	ctx := context.Background()
 	for _, id := range rooms {
 		found, err := s.Rooms(ctx, id)
 		if err != nil || len(found) != 1 {
-			h.t.Fatalf("room %s is stored as %v, %v", id, found, err)
+			t.Fatalf("room %s is stored as %v, %v", id, found, err)
 		}
 		l := Log{Room: found[0]}
 		for from := int64(1); ; from = l.Messages[len(l.Messages)-1].Seq + 1 {
 			page, err := s.Messages(ctx, id, from, 1<<39, 1000, false)
 			if err != nil {
-				h.t.Fatal(err)
+				t.Fatal(err)
 			}
 			if l.Messages = append(l.Messages, page...); len(page) < 1000 {
 				break
@@ -281,15 +323,15 @@ func (h *house) stored(rooms []string) []Log {
 		for from := int64(1); ; from = l.Changes[len(l.Changes)-1].Seq + 1 {
 			page, err := s.Changes(ctx, id, from, 1<<39, 1000)
 			if err != nil {
-				h.t.Fatal(err)
+				t.Fatal(err)
 			}
 			if l.Changes = append(l.Changes, page...); len(page) < 1000 {
 				break
 			}
 		}
-		logs = append(logs, l)
+		out = append(out, l)
 	}
-	return logs
+	return out
 }
 
 var _ chat.Log = (*store.Store)(nil)

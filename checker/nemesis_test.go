@@ -13,7 +13,7 @@ import (
 // nemesis strikes the house, its disk and clock, and the network, in an order that its seed gives.
 type nemesis struct {
 	rec    *record
-	house  *house
+	house  house
 	proxy  *proxy
 	rng    *rand.Rand
 	struck map[string]int
@@ -25,6 +25,7 @@ type strike struct {
 	do   func(ctx context.Context)
 }
 
+// strikes are all faults: those of the house, and those of the network.
 func (n *nemesis) strikes() []strike {
 	network := func(share float64, last time.Duration, do func(k *link)) func(ctx context.Context) {
 		return func(ctx context.Context) {
@@ -33,14 +34,7 @@ func (n *nemesis) strikes() []strike {
 		}
 	}
 	ms := time.Millisecond
-	return []strike{
-		{"kill -9", n.kill},
-		{"kill -9 twice", func(ctx context.Context) { n.kill(ctx); pause(ctx, n.upTo(150*ms)); n.kill(ctx) }},
-		{"SIGTERM", n.terminate},
-		{"disk full", n.full},
-		{"no space for the log", func(ctx context.Context) { n.fail(ctx, "nospace") }},
-		{"failing fsync", func(ctx context.Context) { n.fail(ctx, "nosync") }},
-		{"clock jump", n.jump},
+	return append(n.house.strikes(n), []strike{
 		{"all cut", network(1, 0, (*link).cut)},
 		{"cut at a random byte", network(0.7, 300*ms, func(k *link) {
 			n.way(k).budget.Store(1 + n.rng.Int64N(3000))
@@ -53,11 +47,12 @@ func (n *nemesis) strikes() []strike {
 		{"delayed", network(0.5, 600*ms, func(k *link) { n.way(k).delay.Store(int64(n.upTo(40 * ms))) })},
 		{"doubled and late frames", network(0.8, 900*ms, func(k *link) { k.up.double.Store(40) })},
 		{"slow readers", network(0.4, 900*ms, func(k *link) { k.down.trickle.Store(true) })},
-		{"kill -9 under stalls", func(ctx context.Context) {
-			n.proxy.strike(n.rng, 0.5, func(k *link) { n.way(k).stalled.Store(time.Now().Add(n.upTo(600 * ms)).UnixNano()) })
-			n.kill(ctx)
-		}},
-	}
+	}...)
+}
+
+// stall stops the way of half the connections for a moment.
+func (n *nemesis) stall() {
+	n.proxy.strike(n.rng, 0.5, func(k *link) { n.way(k).stalled.Store(time.Now().Add(n.upTo(600 * time.Millisecond)).UnixNano()) })
 }
 
 // run strikes until ctx ends, and every kind once at least.
@@ -80,6 +75,7 @@ func (n *nemesis) run(ctx context.Context, always context.Context) {
 }
 
 func (n *nemesis) heal() {
+	n.house.heal()
 	for _, k := range n.proxy.all() {
 		k.heal()
 	}
@@ -94,46 +90,6 @@ func (n *nemesis) way(k *link) *way {
 		return &k.up
 	}
 	return &k.down
-}
-
-func (n *nemesis) kill(context.Context) {
-	n.house.kill()
-	n.house.start()
-}
-
-func (n *nemesis) terminate(context.Context) {
-	if err := n.house.stop(); err != nil {
-		n.rec.violation(Violation{Impossible, "", fmt.Sprintf("after SIGTERM the server ended with %v", err)})
-	}
-	n.house.start()
-}
-
-// full says for a while that the disk is full: writes are refused as unavailable, and go on after.
-func (n *nemesis) full(ctx context.Context) {
-	n.house.forgiving.Store(true)
-	n.house.tell("full on")
-	pause(ctx, 400*time.Millisecond)
-	n.house.tell("full off")
-	n.house.forgiving.Store(false)
-}
-
-// fail lets the log of the store fail for good: the server must end by itself, with an error.
-func (n *nemesis) fail(_ context.Context, how string) {
-	n.house.forgiving.Store(true)
-	n.house.tell("%s", how)
-	if err := n.house.ended(); err == nil {
-		n.rec.violation(Violation{Impossible, "", "the server ended with 0 although its disk failed"})
-	}
-	n.house.start()
-	n.house.forgiving.Store(false)
-}
-
-// jump sets the server's clock, so that tokens expire at once or are from the future.
-func (n *nemesis) jump(ctx context.Context) {
-	for _, seconds := range []int64{n.rng.Int64N(7200), -n.rng.Int64N(7200), 0} {
-		n.house.tell("ahead %d", seconds)
-		pause(ctx, 300*time.Millisecond)
-	}
 }
 
 // count is how often it struck.

@@ -34,7 +34,8 @@ type person struct {
 
 	signing   sync.Mutex // one sign-in at a time
 	sent      atomic.Int64
-	forgiving func() bool // whether internal errors are expected now
+	forgiving func() bool   // whether internal errors are expected now
+	within    time.Duration // for one attempt
 
 	mu    sync.Mutex // guards what follows
 	rooms []string
@@ -57,7 +58,7 @@ func newPerson(rec *record, name, address string, http *http.Client, session cli
 	if err != nil {
 		rec.t.Fatal(err)
 	}
-	return &person{Client: c, rec: rec, name: name, id: session.User.UserID, forgiving: func() bool { return false }}
+	return &person{Client: c, rec: rec, name: name, id: session.User.UserID, within: 3 * time.Second, forgiving: func() bool { return false }}
 }
 
 // join makes the account and signs in.
@@ -133,7 +134,7 @@ type attempt func(ctx context.Context) (m chat.Message, once bool, err error)
 func (p *person) perform(ctx context.Context, op Op, tries int, do attempt) Op {
 	op.User, op.Call = p.id, p.rec.now()
 	for try := 1; tries == 0 || try <= tries; try++ {
-		limited, cancel := context.WithTimeout(ctx, 3*time.Second)
+		limited, cancel := context.WithTimeout(ctx, p.within)
 		m, once, err := do(limited)
 		cancel()
 		op.Return = p.rec.now()

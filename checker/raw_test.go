@@ -40,6 +40,7 @@ type raw struct {
 	pending map[string]map[int64]change // came live, but something before it is missing
 	asked   map[string]map[string]int64 // by requestId of a sync
 	asking  map[string]bool
+	lastAsk time.Time // of a sync: an answer may never come
 
 	newest map[string]int64 // by room: the head at the start, or what came live since; guarded by mu
 
@@ -344,6 +345,9 @@ func (c *raw) pong(f frame) error {
 	ask := map[string]int64{}
 	first := !c.started
 	c.started = true
+	if time.Since(c.lastAsk) > 2*c.silence {
+		clear(c.asking)
+	}
 	c.mu.Lock()
 	for room, head := range data.Rooms {
 		if first {
@@ -373,6 +377,7 @@ func (c *raw) sync(rooms map[string]int64) error {
 		return nil
 	}
 	id := fmt.Sprint("sync", len(c.asked))
+	c.lastAsk = time.Now()
 	c.asked[id] = rooms
 	for room := range rooms {
 		c.asking[room] = true

@@ -24,26 +24,35 @@ func TestDelivery(t *testing.T) {
 	if testing.Short() {
 		last = 0 // every kind of fault once
 	}
-	h := openHouse(t)
+	h := openMachine(t)
 	h.start()
 	deliver(t, h, chance(t), 0, last)
 }
 
 // TestSoak runs such rounds for SOAK, such as 1h, on one data folder.
 func TestSoak(t *testing.T) {
-	soak, err := time.ParseDuration(os.Getenv("SOAK"))
+	h := openMachine(t)
+	soak(t, func(*testing.T, int) house {
+		h.start()
+		return h
+	})
+}
+
+// soak runs rounds until the time is over or one has failed.
+func soak(t *testing.T, open func(t *testing.T, round int) house) {
+	t.Helper()
+	last, err := time.ParseDuration(os.Getenv("SOAK"))
 	if err != nil {
 		t.Skip("SOAK says how long, such as 1h")
 	}
-	h := openHouse(t)
-	h.start()
 	first, begun := chance(t), time.Now()
 	var all tally
 	rounds := 0
-	for ; time.Since(begun) < soak && !t.Failed(); rounds++ {
-		one := deliver(t, h, first+uint64(rounds), rounds, 45*time.Second)
-		all.acknowledged, all.faults, all.violations = all.acknowledged+one.acknowledged, all.faults+one.faults, all.violations+one.violations
-		h.start()
+	for ; time.Since(begun) < last && !t.Failed(); rounds++ {
+		t.Run(fmt.Sprint("round ", rounds), func(t *testing.T) {
+			one := deliver(t, open(t, rounds), first+uint64(rounds), rounds, 45*time.Second)
+			all.acknowledged, all.faults, all.violations = all.acknowledged+one.acknowledged, all.faults+one.faults, all.violations+one.violations
+		})
 	}
 	t.Logf("soak: seeds from %d, %d rounds in %s, %d operations acknowledged, %d faults, violations %d",
 		first, rounds, time.Since(begun).Round(time.Second), all.acknowledged, all.faults, all.violations)
@@ -69,7 +78,8 @@ type round struct {
 	t      *testing.T
 	seed   uint64
 	rec    *record
-	house  *house
+	house  house
+	pace   pace
 	proxy  *proxy
 	people []*person // the first makes the rooms and stays in all
 	rooms  []string
@@ -84,11 +94,11 @@ const (
 )
 
 // deliver runs one round for at least a time and judges it. The house is stopped in the end.
-func deliver(t *testing.T, h *house, seed uint64, number int, last time.Duration) tally {
+func deliver(t *testing.T, h house, seed uint64, number int, last time.Duration) tally {
 	t.Helper()
 	begun := time.Now()
 	t.Logf("SEED=%d", seed)
-	r := &round{t: t, seed: seed, rec: newRecord(t), house: h, proxy: newProxy(t, h.address)}
+	r := &round{t: t, seed: seed, rec: newRecord(t), house: h, pace: h.pace(), proxy: newProxy(t, h.where())}
 	defer r.proxy.close()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -117,7 +127,7 @@ func deliver(t *testing.T, h *house, seed uint64, number int, last time.Duration
 	cancel()
 	devices.Wait()
 	if err := h.stop(); err != nil {
-		t.Errorf("after SIGTERM the server ended with %v", err)
+		t.Errorf("the house ended with %v", err)
 	}
 	return r.judge(history, n, begun)
 }
@@ -135,8 +145,10 @@ func (r *round) must(err error) {
 func (r *round) settle(ctx context.Context, number int) {
 	var joining sync.WaitGroup
 	for i := range crowd {
-		p := newPerson(r.rec, fmt.Sprintf("p%d.%d", number, i), r.proxy.url, caller(r.t), client.Session{})
-		p.forgiving = r.house.forgiving.Load
+		calls := caller(r.t)
+		calls.Timeout = r.pace.within + 2*time.Second
+		p := newPerson(r.rec, fmt.Sprintf("p%d.%d", number, i), r.proxy.url, calls, client.Session{})
+		p.forgiving, p.within = r.house.forgives, r.pace.within
 		r.people = append(r.people, p)
 		if i == 0 { // alone: the first account is given the first room
 			p.join(ctx)
@@ -155,6 +167,7 @@ func (r *round) settle(ctx context.Context, number int) {
 	r.duel = r.rooms[3]
 	for i, p := range r.people {
 		p.stream, p.raw = newSteady(ctx, r.rec, p, i%2 == 1), newRaw(ctx, r.rec, p, "raw", r.proxy.url)
+		p.stream.silence, p.raw.silence = r.pace.silence, r.pace.silence
 		for j, room := range r.rooms {
 			if room == r.duel && i >= duels || j == 1 && i == crowd-1 { // the last enters that one later
 				continue
@@ -180,7 +193,7 @@ func (r *round) talk(ctx context.Context, tasks *sync.WaitGroup) {
 			tasks.Go(func() {
 				for ctx.Err() == nil {
 					r.speak(end, p, rng)
-					pause(ctx, time.Duration(rng.IntN(60))*time.Millisecond)
+					pause(ctx, time.Duration(rng.Int64N(int64(r.pace.rest))))
 				}
 			})
 		}
@@ -188,7 +201,7 @@ func (r *round) talk(ctx context.Context, tasks *sync.WaitGroup) {
 		tasks.Go(func() {
 			for ctx.Err() == nil {
 				r.browse(ctx, p, rng)
-				pause(ctx, time.Duration(50+rng.IntN(150))*time.Millisecond)
+				pause(ctx, r.pace.rest+time.Duration(rng.Int64N(int64(2*r.pace.rest))))
 			}
 		})
 	}
@@ -333,7 +346,7 @@ func (r *round) wait(what string, tasks *sync.WaitGroup) {
 
 // history collects what everybody saw, and what the server serves of every room, page by page.
 func (r *round) history(ctx context.Context) *History {
-	h := &History{}
+	h := &History{Retells: r.house.retells()}
 	served := map[string][]json.RawMessage{}
 	for i, p := range r.people {
 		p.stream.device.report(h)
@@ -401,8 +414,8 @@ func (r *round) judge(h *History, n *nemesis, begun time.Time) tally {
 	for _, op := range h.Ops {
 		outcomes[op.Outcome]++
 	}
-	r.t.Logf("seed %d: %s (checked in %s), %d clients of %d people in %d rooms, %d operations acknowledged, %d refused, %d unknown, %d told, %d pages, faults %s, violations %d",
+	r.t.Logf("seed %d: %s (checked in %s), %d clients of %d people in %d rooms, %d operations acknowledged, %d refused, %d unknown, %d told (%d again), %d pages, faults %s, violations %d",
 		r.seed, time.Since(begun).Round(time.Second), time.Since(checked).Round(time.Millisecond), 2*len(r.people), len(r.people), len(r.rooms),
-		outcomes[Acknowledged], outcomes[Refused], outcomes[Unknown], len(h.Told), len(h.Pages), n, len(found))
+		outcomes[Acknowledged], outcomes[Refused], outcomes[Unknown], len(h.Told), Retold(h), len(h.Pages), n, len(found))
 	return tally{outcomes[Acknowledged], n.count(), len(found)}
 }

@@ -3,6 +3,7 @@ package checker
 import (
 	"context"
 	"errors"
+	"time"
 
 	"parley/chat"
 	"parley/client"
@@ -11,21 +12,22 @@ import (
 // steady is a device that runs package client's Stream, which merges what is told live and by sync.
 type steady struct {
 	*device
-	p    *person
-	poll bool // no socket: it asks by HTTP
+	p       *person
+	poll    bool // no socket: it asks by HTTP
+	silence time.Duration
 
 	streams chan *client.Stream // holds the one to send by, once there is one
 }
 
 func newSteady(ctx context.Context, rec *record, p *person, poll bool) *steady {
-	return &steady{device: newDevice(ctx, rec, p, "stream"), p: p, poll: poll, streams: make(chan *client.Stream, 1)}
+	return &steady{device: newDevice(ctx, rec, p, "stream"), p: p, poll: poll, silence: silence, streams: make(chan *client.Stream, 1)}
 }
 
 // run keeps a stream until ctx ends. When the session is lost, because the answer to a refresh was, it signs in again.
 func (s *steady) run(ctx context.Context) error {
 	from, _ := s.at()
 	for {
-		stream := s.p.Stream(client.StreamOptions{Handle: s.handle, From: from, All: true, PingEvery: silence / 2, Poll: s.poll})
+		stream := s.p.Stream(client.StreamOptions{Handle: s.handle, From: from, All: true, PingEvery: s.silence / 2, AnswerWithin: s.silence, Poll: s.poll})
 		s.streams <- stream
 		err := stream.Run(ctx)
 		<-s.streams

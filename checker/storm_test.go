@@ -65,7 +65,7 @@ const perRoom = 50
 type storm struct {
 	t       *testing.T
 	rec     *record
-	house   *house
+	house   *machine
 	people  []*person
 	rooms   []string
 	speaker []*person // of each room
@@ -75,7 +75,7 @@ type storm struct {
 // gather makes the people and rooms, and starts the house.
 func gather(t *testing.T, size crowdSize) *storm {
 	t.Helper()
-	h := openHouse(t)
+	h := openMachine(t)
 	closed, err := server.New(t.Context(), server.Config{Data: h.data, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)

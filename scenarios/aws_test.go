@@ -2,18 +2,12 @@ package scenarios
 
 import (
 	"context"
-	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
 
 	"parley/awsdev"
-	"parley/store"
-	"parley/store/dynamo"
-	"parley/store/dynamo/dynamotest"
+	"parley/awsdev/awsdevtest"
 )
 
 // onAWS is the AWS house: the true functions behind what AWS has in front of them, on DynamoDB Local.
@@ -48,33 +42,8 @@ func (h *house) maintain(t *testing.T) {
 	}
 }
 
-// town is what all AWS houses of this process share.
-type town struct {
-	program string
-	tables  *dynamotest.Server
-	houses  atomic.Int64
-}
-
-// sharedTown builds the functions for this machine and starts DynamoDB Local, once.
-var sharedTown = sync.OnceValues(func() (*town, error) {
-	dir, err := os.MkdirTemp("", "parley-lambda-")
-	if err != nil {
-		return nil, err
-	}
-	t := &town{program: filepath.Join(dir, "bootstrap")}
-	build := exec.CommandContext(context.Background(), "go", "build", "-tags", "lambda.norpc", "-o", t.program, "parley/cmd/lambda")
-	if said, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build the functions: %w: %s", err, said)
-	}
-	t.tables, err = dynamotest.Start(context.Background())
-	return t, err
-})
-
-// clean removes what sharedTown made.
-func (t *town) clean() {
-	t.tables.Stop()
-	_ = os.RemoveAll(filepath.Dir(t.program))
-}
+// sharedTown is what all AWS houses of this process share.
+var sharedTown = sync.OnceValues(func() (*awsdevtest.Town, error) { return awsdevtest.New(context.Background()) })
 
 // inTown runs the tests, and then ends what sharedTown started.
 type inTown struct{ *testing.M }
@@ -83,7 +52,7 @@ func (m inTown) Run() int {
 	code := m.M.Run()
 	if asked.Load() {
 		if town, err := sharedTown(); err == nil {
-			town.clean()
+			town.Stop()
 		}
 	}
 	return code
@@ -100,15 +69,7 @@ func bootAWS(t *testing.T, change ...func(*awsdev.Config)) (*house, *awsdev.Hous
 	if err != nil {
 		t.Fatal(err)
 	}
-	prefix := fmt.Sprintf("house%d-", town.houses.Add(1))
-	if err := dynamo.CreateTables(t.Context(), town.tables.Client(), prefix, store.Schemas(), "messages"); err != nil {
-		t.Fatal(err)
-	}
-	cfg := awsdev.Config{Program: town.program, DynamoDB: town.tables.Config(), TablePrefix: prefix, Env: []string{"PARLEY_LIMITS=off"}, Logger: logger(t)}
-	for _, f := range change {
-		f(&cfg)
-	}
-	a, err := awsdev.Start(context.Background(), cfg)
+	a, _, err := town.House(t.Context(), logger(t), change...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"time"
 
 	"parley/identity"
@@ -31,6 +32,7 @@ type Config struct {
 	VAPIDSubject   string        // PARLEY_VAPID_SUBJECT, default the public URL
 	PushPrivate    bool          // PARLEY_PUSH_ALLOW_PRIVATE=1, for tests
 	LimitsOff      bool          // PARLEY_LIMITS=off, for load tests
+	Direct         int           // PARLEY_DIRECT: connections that the function that wrote pushes to itself; default 100
 	Version        string
 	Logger         *slog.Logger
 }
@@ -52,6 +54,13 @@ func FromEnv(get func(name string) string, version string) (Config, error) {
 	c.Logger = slog.New(slog.NewJSONHandler(os.Stderr, nil))
 	if get("PARLEY_LOG_FORMAT") == "text" {
 		c.Logger = slog.New(slog.NewTextHandler(os.Stderr, nil))
+	}
+	if s := get("PARLEY_DIRECT"); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 {
+			return c, fmt.Errorf("PARLEY_DIRECT: %q is not a number of connections", s)
+		}
+		c.Direct = n
 	}
 	if s := get("PARLEY_PUBLIC_URL"); s != "" {
 		u, err := url.Parse(s)

@@ -131,7 +131,7 @@ func (h *house) makeDeliverer(ctx context.Context) (*apigateway.Deliverer, error
 	if err != nil {
 		return nil, err
 	}
-	c := apigateway.Config{Store: tables, Client: apigateway.NewManagement(cfg, h.SocketEndpoint), Logger: h.Logger}
+	c := apigateway.Config{Store: tables, Client: apigateway.NewManagement(cfg, h.SocketEndpoint), Direct: h.Direct, Logger: h.Logger}
 	if h.FanoutQueue != "" {
 		c.Jobs = queue.NewSQS(sqs.NewFromConfig(cfg), h.FanoutQueue)
 	}
