@@ -21,6 +21,7 @@ import (
 // Store is what the edge keeps and reads; package store implements it.
 type Store interface {
 	chat.Connections
+	chat.Signals
 	chat.Audiences
 	chat.Log
 	RoomsOf(ctx context.Context, userID string) ([]chat.Membership, error)
@@ -308,15 +309,15 @@ func (d *Deliverer) left(ctx context.Context, roomID, userID string, a *audience
 // fanOut tells events to all who hear the room now: at once, or if they are many by the queue. turn is the version of
 // chat.Told with which this telling began; another who tells the same has another.
 func (d *Deliverer) fanOut(ctx context.Context, roomID string, turn int64, events []chat.Event, a *audience, queued bool) (outcome, bool, error) {
-	to, ending, err := d.targets(ctx, a.people)
+	r, err := d.reach(ctx, a.people)
 	if err != nil {
 		return outcome{}, false, err
 	}
-	if d.jobs != nil && (queued || len(to) > d.direct) {
-		return outcome{deaf: ending}, true, d.enqueue(ctx, roomID, turn, events, to)
+	if d.jobs != nil && (queued || len(r.open) > d.direct) {
+		return outcome{deaf: r.ending, gone: r.silent}, true, d.enqueue(ctx, roomID, turn, events, r.open)
 	}
-	out, err := d.push(ctx, pack(events, to))
-	out.deaf = append(out.deaf, ending...)
+	out, err := d.push(ctx, pack(events, r.open))
+	out.deaf, out.gone = append(out.deaf, r.ending...), append(out.gone, r.silent...)
 	return out, false, err
 }
 

@@ -213,22 +213,35 @@ func (d *Deliverer) forget(ctx context.Context, to target) {
 	}
 }
 
-// targets are the connections of people, and those of them that are still to be closed.
-func (d *Deliverer) targets(ctx context.Context, userIDs []string) (open, ending []target, err error) {
+// reach is how people are reached.
+type reach struct {
+	open   []target // by their sockets
+	ending []target // not: these are still to be closed
+	polls  []target // when they ask
+	silent []target // not: they do not ask any more
+}
+
+// reach finds how people are reached.
+func (d *Deliverer) reach(ctx context.Context, userIDs []string) (reach, error) {
 	found, err := d.store.ConnectionsOf(ctx, userIDs...)
 	if err != nil {
-		return nil, nil, err
+		return reach{}, err
 	}
-	open = make([]target, 0, len(found))
+	r := reach{open: make([]target, 0, len(found))}
 	for _, id := range userIDs {
 		for _, c := range found[id] {
 			to := target{c.ConnectionID, id, c.LastSeen}
-			if c.Ending {
-				ending = append(ending, to)
-			} else {
-				open = append(open, to)
+			switch {
+			case c.Polls && d.alive(c):
+				r.polls = append(r.polls, to)
+			case c.Polls:
+				r.silent = append(r.silent, to)
+			case c.Ending:
+				r.ending = append(r.ending, to)
+			default:
+				r.open = append(r.open, to)
 			}
 		}
 	}
-	return open, ending, nil
+	return r, nil
 }

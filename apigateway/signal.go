@@ -74,16 +74,24 @@ func (d *Deliverer) volatile(ctx context.Context, e *chat.Event, people map[stri
 		}
 	}
 	slices.Sort(ids)
-	to, _, err := d.targets(ctx, ids)
+	r, err := d.reach(ctx, ids)
 	if err != nil {
 		d.logger.WarnContext(ctx, "a signal was not told", "error", err)
 		return
 	}
-	out, err := d.push(ctx, pack([]chat.Event{*e}, to))
+	if len(r.polls) > 0 {
+		frame, until := protocol.AppendEvent(nil, e), d.now().Add(chat.PollFor).UnixMilli()
+		each(ctx, r.polls, func(to target) {
+			if err := d.store.PutSignal(ctx, to.id, frame, until); err != nil {
+				d.logger.WarnContext(ctx, "a signal was not kept", "connection", to.id, "error", err)
+			}
+		})
+	}
+	out, err := d.push(ctx, pack([]chat.Event{*e}, r.open))
 	if err != nil {
 		return
 	}
-	out.deaf = nil // they miss nothing that they could not ask for
+	out.deaf, out.gone = nil, append(out.gone, r.silent...) // the deaf miss nothing that they could not ask for
 	d.settle(ctx, out)
 }
 
@@ -108,7 +116,7 @@ func (d *Deliverer) Online(ctx context.Context, userIDs ...string) (map[string]b
 }
 
 func (d *Deliverer) alive(c chat.Connection) bool {
-	return !c.Ending && d.now().UnixMilli()-c.LastSeen <= chat.AliveFor.Milliseconds()
+	return c.Alive(d.now().UnixMilli())
 }
 
 // Disconnect implements chat.Deliverer. API Gateway knows no close codes of ours: an error frame says why before the end.
@@ -122,6 +130,10 @@ func (d *Deliverer) Disconnect(ctx context.Context, userID, sessionID string) {
 	for _, c := range found[userID] {
 		if sessionID == "" || c.SessionID == sessionID {
 			to := target{c.ConnectionID, userID, c.LastSeen}
+			if c.Polls {
+				d.forget(ctx, to)
+				continue
+			}
 			_, _ = d.post(ctx, &parcel{to: to, frames: []string{why}}) // the end says it as well
 			d.end(ctx, to)
 		}
@@ -161,6 +173,10 @@ func (d *Deliverer) Heal(ctx context.Context) error {
 
 // ask finds out whether a silent connection is still there, and closes one that is to end.
 func (d *Deliverer) ask(ctx context.Context, c chat.Connection) {
+	if c.Polls {
+		d.forget(ctx, target{id: c.ConnectionID, userID: c.UserID})
+		return
+	}
 	if c.Ending {
 		d.end(ctx, target{c.ConnectionID, c.UserID, c.LastSeen})
 		return

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Connection is one open socket of one person, as an edge notes it that keeps nothing in memory.
+// Connection is one open socket of one person, or somebody who asks again and again in place of having one, as an edge
+// notes it that keeps nothing in memory.
 type Connection struct {
 	ConnectionID string
 	UserID       string
@@ -14,18 +15,30 @@ type Connection struct {
 	ConnectedAt  Millis
 	LastSeen     Millis // when it was last heard of, give or take a few minutes
 	Ending       bool   // it was to be closed, which did not succeed yet: it is told nothing, and counts as gone
+	Polls        bool   // it has no socket: what it is told is kept until it asks (Signals)
+}
+
+// Alive tells whether a connection was heard of lately enough to count as there.
+func (c *Connection) Alive(now Millis) bool {
+	life := AliveFor
+	if c.Polls {
+		life = PollFor
+	}
+	return !c.Ending && now-c.LastSeen <= life.Milliseconds()
 }
 
 // Lives of what is noted of connections.
 const (
 	// AliveFor is how long a connection that is not heard of counts as there.
 	AliveFor = 15 * time.Minute
+	// PollFor is the same for one that polls.
+	PollFor = 75 * time.Second
 	// ConnectionFor is how long it is remembered at all.
 	ConnectionFor = 24 * time.Hour
 )
 
 // Connections keeps who is connected, for edges of many processes. A person is connected while one of their connections
-// was heard of within AliveFor.
+// is Alive.
 type Connections interface {
 	// Connect notes a new connection; first says that its person was not connected before. With limit others or more
 	// alive it is RateLimited and nothing is noted.
@@ -42,11 +55,19 @@ type Connections interface {
 	// ConnectionsOf tells that it is Ending, until it is forgotten. last is as of Forget, which does not say it again.
 	// One that is forgotten already is no error.
 	End(ctx context.Context, userID, connectionID string) (last bool, err error)
-	// ConnectionsOf returns all connections that are noted of people, those silent for longer than AliveFor included.
+	// ConnectionsOf returns all connections that are noted of people, those included that are not Alive.
 	// Username and ConnectedAt are left out.
 	ConnectionsOf(ctx context.Context, userIDs ...string) (map[string][]Connection, error)
 	// Connected returns people of whom connections are noted, by user id, and a cursor for more.
 	Connected(ctx context.Context, cursor string, limit int) ([]string, string, error)
+}
+
+// Signals keeps what is told to connections that poll, and is in no log.
+type Signals interface {
+	// PutSignal keeps a frame for a connection, until a moment.
+	PutSignal(ctx context.Context, connectionID string, frame []byte, until Millis) error
+	// TakeSignals returns the oldest frames kept for a connection, at most 100, and keeps them no longer.
+	TakeSignals(ctx context.Context, connectionID string) ([][]byte, error)
 }
 
 // Told is how far the members of a room were told its log, by edges of many processes. Version grows with every change,

@@ -15,6 +15,7 @@ import (
 type ConnectionPorts interface {
 	Ports
 	chat.Connections
+	chat.Signals
 	chat.Audiences
 	chat.Tallies
 }
@@ -27,6 +28,8 @@ func RunConnections(t *testing.T, open func(t *testing.T, now func() time.Time) 
 		"Connections/Limit":     connectionLimit,
 		"Connections/Ending":    ending,
 		"Connections/AtOnce":    connectAtOnce,
+		"Connections/Polls":     polls,
+		"Signals":               signals,
 		"Audiences/Hear":        hear,
 		"Audiences/Tell":        tell,
 		"Audiences/Origins":     origins,

@@ -35,9 +35,8 @@ type Config struct {
 	// Socket answers GET /ws; nil where sockets are served elsewhere. It gets the connection as it is.
 	Socket http.Handler
 	// Await serves a person without a socket: it calls look until that finds something, or something that is never stored
-	// was told (encoded frames), or wait is over. id is that of the last call's connection, or empty. Nil: there is no
-	// waiting here.
-	Await func(ctx context.Context, p Principal, id string, wait time.Duration, look func(context.Context) (found bool, err error)) (newID string, told [][]byte, err error)
+	// was told, or wait is over. id is that of the last call's connection, or empty. Nil: nobody is served so.
+	Await func(ctx context.Context, p Principal, id string, wait time.Duration, look func(context.Context) (found bool, err error)) (Mail, error)
 	// Web has the files of the web app, index.html among them; nil is none.
 	Web fs.FS
 	// Ready tells whether the server can serve; nil is always.

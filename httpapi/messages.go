@@ -73,11 +73,8 @@ type WaitAnswer struct {
 	RetryAfterMs int64            `json:"retryAfterMs,omitempty" doc:"This server does not wait: ask again after so long."`
 }
 
-// maxWait is how long an answer may take, and pollEvery how often who cannot wait should ask.
-const (
-	maxWait   = 25 * time.Second
-	pollEvery = 3 * time.Second
-)
+// maxWait is how long an answer may take.
+const maxWait = 25 * time.Second
 
 type pageQuery struct {
 	RoomPath
@@ -204,23 +201,18 @@ func (a *api) sync(ctx context.Context, in *struct{ Body WaitBody }) (*out[WaitA
 			return nil, err
 		}
 	}
-	if in.Body.Wait == nil {
+	if in.Body.Wait == nil || a.Await == nil {
 		return &out[WaitAnswer]{answer}, nil
 	}
-	if a.Await == nil {
-		answer.RetryAfterMs = pollEvery.Milliseconds()
-	} else {
-		wait = min(time.Duration(*in.Body.Wait)*time.Second, maxWait)
-		id, told, err := a.Await(ctx, p, in.Body.ConnectionID, wait, look)
-		if err != nil {
-			return nil, err
-		}
-		answer.ConnectionID = id
-		for _, frame := range told {
-			answer.Signals = append(answer.Signals, frame)
-		}
+	wait = min(time.Duration(*in.Body.Wait)*time.Second, maxWait)
+	mail, err := a.Await(ctx, p, in.Body.ConnectionID, wait, look)
+	if err != nil {
+		return nil, err
 	}
-	var err error
+	answer.ConnectionID, answer.RetryAfterMs = mail.ConnectionID, mail.Retry.Milliseconds()
+	for _, frame := range mail.Signals {
+		answer.Signals = append(answer.Signals, frame)
+	}
 	answer.Heads, err = a.Service.Heads(ctx, p.UserID)
 	return &out[WaitAnswer]{answer}, err
 }

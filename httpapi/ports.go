@@ -118,6 +118,13 @@ type InvitePreview struct {
 	ExpiresAt  chat.Millis
 }
 
+// Mail is what a person without a socket is told beside what is in the logs of their rooms.
+type Mail struct {
+	ConnectionID string
+	Signals      [][]byte      // encoded frames
+	Retry        time.Duration // after which to ask again; zero is at once, where there was waiting
+}
+
 // Push reaches people who are away; *notify.Notifier implements it. Refusals are *chat.Error. Safe for concurrent use.
 type Push interface {
 	// PublicKey is the server's VAPID key in base64url.

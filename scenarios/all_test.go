@@ -19,6 +19,7 @@ func scenarios() []scenario {
 		{name: "ReactionsAreToldToTheRoom", run: reactionsAreToldToTheRoom},
 		{name: "RemovalEndsHearing", run: removalEndsHearing},
 		{name: "PresenceGoesToThoseWhoShareARoom", run: presenceGoesToThoseWhoShareARoom},
+		{name: "PresenceWithoutASocket", run: presenceWithoutASocket},
 
 		{name: "SyncAfterAbsence", run: syncAfterAbsence},
 		{name: "TalkOverABadNetwork", run: talkOverABadNetwork},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -127,6 +128,24 @@ func TestOnAWSBudget(t *testing.T) {
 		bobHears.awaitMessage(t, m)
 		return err
 	}
+	connection := ""
+	poll := func(want string) error {
+		body, err := json.Marshal(map[string]any{"rooms": annHears.Positions(), "wait": 20, "connectionId": connection})
+		if err != nil {
+			return err
+		}
+		status, _, answer := ask(t, h, ann, "POST", "/api/v1/sync", string(body))
+		var a struct {
+			ConnectionID string
+			RetryAfterMs int
+		}
+		if err := json.Unmarshal([]byte(answer), &a); err != nil || status != http.StatusOK || a.RetryAfterMs < 1000 || connection != "" && a.ConnectionID != connection ||
+			!strings.Contains(answer, want) {
+			return fmt.Errorf("asked for %s: %d %s: %w", want, status, answer, err)
+		}
+		connection = a.ConnectionID
+		return nil
+	}
 	for _, action := range []struct {
 		name          string
 		calls         int
@@ -147,6 +166,16 @@ func TestOnAWSBudget(t *testing.T) {
 			return err
 		}},
 		{"disconnect", 14, 10, 12, func(context.Context) error { return annHears.stop() }},
+		{"poll, the first", 19, 17, 12, func(context.Context) error { return poll("") }},
+		{"poll, nothing new", 8, 8, 0, func(context.Context) error { return poll("") }},
+		{"typing, one polls", 8, 8, 1, func(context.Context) error {
+			status, _, answer := ask(t, h, bob, "POST", "/api/v1/rooms/"+garden+"/typing", "")
+			if status != http.StatusNoContent {
+				return errors.New(answer)
+			}
+			return nil
+		}},
+		{"poll, a signal", 9, 9, 2, func(context.Context) error { return poll("typing") }},
 	} {
 		if err := action.do(t.Context()); err != nil && !strings.Contains(err.Error(), "canceled") {
 			t.Errorf("%s: %v", action.name, err)

@@ -39,9 +39,7 @@ func talk(t *testing.T, in home, by func(*client.StreamOptions)) {
 	if err != nil || len(lobby) != 1 {
 		t.Fatalf("eve is in %v, %v", lobby, err)
 	}
-	polls := false
-	annHears := ann.listen(t, by, func(o *client.StreamOptions) { polls = o.Poll })
-	annElsewhere, bobHears, eveHears := ann.listen(t, by), bob.listen(t, by), eve.listen(t, by)
+	annHears, annElsewhere, bobHears, eveHears := ann.listen(t, by), ann.listen(t, by), bob.listen(t, by), eve.listen(t, by)
 
 	hello, err := annHears.Send(t.Context(), chat.NewMessage{RoomID: garden, Content: "  hello\r\nBob ", ClientMessageID: "1"})
 	if err != nil || hello.Content != "hello\nBob" || hello.UserID != ann.UserID || hello.ClientMessageID != "1" {
@@ -61,11 +59,9 @@ func talk(t *testing.T, in home, by func(*client.StreamOptions)) {
 	if err := bobHears.Typing(t.Context(), garden); err != nil {
 		t.Fatal(err)
 	}
-	if h.aws == nil || !polls { // who polls there is not told what is never stored
-		annHears.await(t, "typing", func(e client.Event) bool {
-			return e.Typing != nil && e.Typing.UserID == bob.UserID && e.RoomID == garden
-		})
-	}
+	annHears.await(t, "typing", func(e client.Event) bool {
+		return e.Typing != nil && e.Typing.UserID == bob.UserID && e.RoomID == garden
+	})
 
 	eveHears.awaitMessage(t, ann.say(t, lobby[0].RoomID, "all hear this")) // the fence
 	eveHears.never(t, "what is not hers", func(e client.Event) bool { return e.RoomID != "" && e.RoomID != lobby[0].RoomID })

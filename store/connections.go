@@ -23,6 +23,11 @@ type hereConn struct {
 	Session string      `json:"session"`
 	Seen    chat.Millis `json:"seen"`
 	Ending  bool        `json:"ending,omitempty"`
+	Polls   bool        `json:"polls,omitempty"`
+}
+
+func (c *hereConn) of(userID string) chat.Connection {
+	return chat.Connection{ConnectionID: c.ID, UserID: userID, SessionID: c.Session, LastSeen: c.Seen, Ending: c.Ending, Polls: c.Polls}
 }
 
 func parseHere(it *table.Item) (here, error) {
@@ -44,7 +49,7 @@ func (h *here) index(connectionID string) int {
 // alive counts the connections that were heard of lately.
 func (h *here) alive(now time.Time) (n int) {
 	for _, c := range h.conns {
-		if !c.Ending && now.UnixMilli()-c.Seen <= chat.AliveFor.Milliseconds() {
+		if c := c.of(""); c.Alive(now.UnixMilli()) {
 			n++
 		}
 	}
@@ -112,17 +117,19 @@ func (s *Store) Connect(ctx context.Context, c chat.Connection, limit int) (firs
 		conns := slices.DeleteFunc(slices.Clone(h.conns), func(o hereConn) bool {
 			return o.ID == c.ConnectionID || now.UnixMilli()-o.Seen > chat.ConnectionFor.Milliseconds()
 		})
-		conns = append(conns, hereConn{ID: c.ConnectionID, Session: c.SessionID, Seen: c.LastSeen})
+		conns = append(conns, hereConn{ID: c.ConnectionID, Session: c.SessionID, Seen: c.LastSeen, Polls: c.Polls})
 		return conns, []table.Op{s.putConnection(&c)}, true, nil
 	})
 	return first && err == nil, err
 }
 
 func (s *Store) putConnection(c *chat.Connection) table.Op {
-	return table.Op{Kind: table.Put, Table: tConnections, Item: table.Item{
-		Key: table.Key{Part: c.ConnectionID}, Expires: s.expiry(chat.ConnectionFor),
-		Attrs: []table.Attr{table.S("userId", c.UserID), table.S("username", c.Username), table.S("sessionId", c.SessionID),
-			table.N("connectedAt", c.ConnectedAt), table.N("lastSeen", c.LastSeen)}}}
+	a := []table.Attr{table.S("userId", c.UserID), table.S("username", c.Username), table.S("sessionId", c.SessionID),
+		table.N("connectedAt", c.ConnectedAt), table.N("lastSeen", c.LastSeen)}
+	if c.Polls {
+		a = append(a, table.N("polls", 1))
+	}
+	return table.Op{Kind: table.Put, Table: tConnections, Item: table.Item{Key: table.Key{Part: c.ConnectionID}, Expires: s.expiry(chat.ConnectionFor), Attrs: a}}
 }
 
 // Connection implements chat.Connections.
@@ -136,7 +143,7 @@ func (s *Store) Connection(ctx context.Context, connectionID string) (chat.Conne
 		return chat.Connection{}, chat.Errorf(chat.NotFound, "There is no such connection.")
 	}
 	return chat.Connection{ConnectionID: connectionID, UserID: it.Text("userId"), Username: it.Text("username"),
-		SessionID: it.Text("sessionId"), ConnectedAt: it.Num("connectedAt"), LastSeen: it.Num("lastSeen")}, nil
+		SessionID: it.Text("sessionId"), ConnectedAt: it.Num("connectedAt"), LastSeen: it.Num("lastSeen"), Polls: it.Num("polls") != 0}, nil
 }
 
 // Alive implements chat.Connections.
@@ -214,7 +221,7 @@ func (s *Store) ConnectionsOf(ctx context.Context, userIDs ...string) (map[strin
 		}
 		userID := strings.TrimPrefix(items[i].Key.Part, "user#")
 		for _, c := range h.conns {
-			out[userID] = append(out[userID], chat.Connection{ConnectionID: c.ID, UserID: userID, SessionID: c.Session, LastSeen: c.Seen, Ending: c.Ending})
+			out[userID] = append(out[userID], c.of(userID))
 		}
 	}
 	return out, nil

@@ -58,6 +58,7 @@
 //	  audience#ROOM  #told        how far the room was told its log
 //	  audience#ROOM  USER         a person who hears the room (expires)
 //	  connected   USER            who has connections
+//	  signal#CONNECTION  ID       a frame for a connection without a socket (expires)
 //	  tally#KEY   tally           a number, for rate limits (expires)
 //
 // SEQ and DUE have sixteen digits, so that the order of the text is the order of the numbers. Ids never contain "#".
@@ -146,6 +147,9 @@ func purgeKey(room string) table.Key { return table.Key{Part: "purge", Sort: roo
 func hereKey(user string) table.Key  { return table.Key{Part: "user#" + user, Sort: "here"} }
 func hearsKey(user string) table.Key { return table.Key{Part: "user#" + user, Sort: "hears"} }
 func tallyKey(key string) table.Key  { return table.Key{Part: "tally#" + key, Sort: "tally"} }
+func signalKey(connection, id string) table.Key {
+	return table.Key{Part: "signal#" + connection, Sort: id}
+}
 func connectedKey(user string) table.Key {
 	return table.Key{Part: "connected", Sort: user}
 }

@@ -294,5 +294,5 @@ func (h *house) makeAPI(ctx context.Context) (http.Handler, error) {
 		return nil, err
 	}
 	return httpapi.New(httpapi.Config{Service: service, Push: push{h}, Identity: who, Avatars: files.NewAvatars(bucket, avatarBytes),
-		Files: attachments, Limiter: limiter, PublicURL: h.PublicURL, SocketLife: h.SocketLife, Version: h.Version, Logger: h.Logger})
+		Files: attachments, Limiter: limiter, Await: h.await, PublicURL: h.PublicURL, SocketLife: h.SocketLife, Version: h.Version, Logger: h.Logger})
 }

@@ -15,6 +15,7 @@ func (s *Server) authenticate(ctx context.Context, c gateway.Credentials) (gatew
 }
 
 // await serves who has no socket, by the gateway.
-func (s *Server) await(ctx context.Context, p httpapi.Principal, id string, wait time.Duration, look func(context.Context) (bool, error)) (string, [][]byte, error) {
-	return s.gateway.Await(ctx, gateway.Identity{UserID: p.UserID, SessionID: p.SessionID}, id, wait, look)
+func (s *Server) await(ctx context.Context, p httpapi.Principal, id string, wait time.Duration, look func(context.Context) (bool, error)) (httpapi.Mail, error) {
+	id, told, err := s.gateway.Await(ctx, gateway.Identity{UserID: p.UserID, SessionID: p.SessionID}, id, wait, look)
+	return httpapi.Mail{ConnectionID: id, Signals: told}, err
 }
