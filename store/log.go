@@ -68,7 +68,7 @@ func (s *Store) appendNew(ops []table.Op, msgs []chat.Message, origins []chat.Or
 			sent = text(text(sent, "connectionId", origins[i].ConnectionID), "requestId", origins[i].RequestID)
 		}
 		ops = append(ops,
-			table.Op{Kind: table.Put, Table: tMessages, Item: messageItem(m), If: table.Cond{Kind: table.Absent}},
+			table.Op{Kind: table.Put, Table: tMessages, Item: messageItem(m), If: table.Cond{Kind: table.Fresh}},
 			table.Op{Kind: table.Put, Table: tChat, If: table.Cond{Kind: table.Absent}, Item: table.Item{
 				Key:     sentKey(m.RoomID, m.UserID, m.ClientMessageID),
 				Attrs:   sent,

@@ -136,7 +136,7 @@ func (d *DB) condition(s *table.Schema, c *table.Cond) expression {
 		gone  = "(attribute_not_exists(#p) OR #ttl <= :now)"
 		there = "attribute_exists(#p) AND (attribute_not_exists(#ttl) OR #ttl > :now)"
 	)
-	if c.Kind == table.Always {
+	if c.Kind == table.Always || c.Kind == table.Fresh {
 		return expression{}
 	}
 	e := expression{

@@ -159,6 +159,11 @@ func (c Catalog) op(op *Op) (size int, err error) {
 	switch op.If.Kind {
 	case Always, Absent, Present:
 		return size, nil
+	case Fresh:
+		if op.Kind != Put {
+			return 0, Invalid("only what is put can be fresh")
+		}
+		return size, nil
 	case Equal:
 	case LessOrNew:
 		if op.If.Value.Kind != Number {

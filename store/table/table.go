@@ -134,6 +134,9 @@ const (
 	Present            // there is an item
 	Equal              // there is an item and its attribute Attr equals Value
 	LessOrNew          // there is no item, or it lacks Attr, or its number Attr is less than Value.Num
+	// Fresh is a promise, not a test: there has never been an item, as another condition of the same Write makes sure, so
+	// that an engine need not look for one to replace. So it is with the next entry of a log whose head is as expected.
+	Fresh // of a Put only
 )
 
 // Cond is a condition on one stored item.

@@ -211,15 +211,15 @@ func testTransaction(t *testing.T, e *env) {
 		head := table.Item{Key: table.Key{Part: "room"}, Attrs: []table.Attr{table.N("seq", seq)}}
 		return []table.Op{
 			{Kind: table.Put, Table: single, Item: head, If: less("seq", seq)},
-			when(put(item("room", fmt.Sprintf("%08d", seq), table.S("id", id))), table.Cond{Kind: table.Absent}),
+			when(put(item("room", fmt.Sprintf("%08d", seq), table.S("id", id))), table.Cond{Kind: table.Fresh}),
 			when(put(item("ids", id)), table.Cond{Kind: table.Absent}),
 		}
 	}
 	e.write(send(1, "a")...)
 	e.write(send(2, "b")...)
-	e.refused([]int{0, 1, 2}, send(2, "b")...)
+	e.refused([]int{0, 2}, send(2, "b")...)
 	e.refused([]int{2}, send(3, "a")...)
-	e.refused([]int{0, 1}, send(1, "c")...)
+	e.refused([]int{0}, send(1, "c")...)
 	e.eventually(table.Query{Table: items, Part: "room"}, "00000001", "00000002")
 	e.absent(key("ids", "c"))
 }
@@ -264,6 +264,7 @@ func testLimits(t *testing.T, e *env) {
 		"long text in an index":    attr(table.S("rank", long[:table.MaxSortBytes+1])),
 		"expires before time":      {put(early)},
 		"same item twice":          {put(item("p", "s")), del(key("p", "s"))},
+		"fresh and deleted":        {when(del(key("p", "s")), table.Cond{Kind: table.Fresh})},
 		"too many":                 many,
 		"too many bytes":           filled("o", table.MaxWriteBytes+1),
 	} {
