@@ -280,8 +280,9 @@ func (d *Deliverer) announce(ctx context.Context, roomID string, told chat.Told,
 	if told.Queued = 0; queued {
 		told.Queued = now.UnixMilli()
 	}
+	d.endDeaf(ctx, out) // before others go on: what comes next would be told over a gap
 	err := d.store.Tell(ctx, roomID, told)
-	d.settle(ctx, out)
+	d.forgetGone(ctx, out)
 	return err
 }
 

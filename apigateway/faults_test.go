@@ -161,6 +161,27 @@ func TestCannotBeClosed(t *testing.T) {
 	}
 }
 
+// TestEndedBeforeOthersGoOn: a connection that takes nothing is closed before the next number can be told, else it would
+// be told over a gap.
+func TestEndedBeforeOthersGoOn(t *testing.T) {
+	w, g, p := faulty(t)
+	g.Answer(func(id, _ string) int {
+		if id == "c1" {
+			return http.StatusServiceUnavailable
+		}
+		return 0
+	})
+	var told chat.Told
+	g.Refuse(func(string) int {
+		told, _ = store.New(w.db, nil).Told(t.Context(), w.room)
+		return 0
+	})
+	w.say(p, 0, "m1")
+	if !slices.Equal(g.Ended(), []string{"c1"}) || told.Seq != w.head()-1 {
+		t.Errorf("ended: %v, when the room was told up to %d of %d", g.Ended(), told.Seq, w.head())
+	}
+}
+
 // TestWhoMustNotHear: strangers hear nothing; who joins hears from their joining on, who is removed up to it.
 func TestWhoMustNotHear(t *testing.T) {
 	w, g, p := faulty(t)

@@ -153,10 +153,18 @@ func isGone(err error) bool {
 // settle forgets the connections that are gone, and ends those that would miss something without noticing: their clients
 // come back and sync.
 func (d *Deliverer) settle(ctx context.Context, out outcome) {
+	d.endDeaf(ctx, out)
+	d.forgetGone(ctx, out)
+}
+
+func (d *Deliverer) endDeaf(ctx context.Context, out outcome) {
 	each(ctx, distinct(out.deaf), func(to target) {
 		d.logger.WarnContext(ctx, "ending a connection that takes nothing", "connection", to.id, "user", to.userID)
 		d.end(ctx, to)
 	})
+}
+
+func (d *Deliverer) forgetGone(ctx context.Context, out outcome) {
 	now := d.now().UnixMilli()
 	settled := slices.DeleteFunc(distinct(out.gone), func(to target) bool { return now-to.seen <= settleFor.Milliseconds() })
 	each(ctx, settled, func(to target) { d.forget(ctx, to) })

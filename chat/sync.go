@@ -153,7 +153,8 @@ func (s *Service) syncRoom(ctx context.Context, roomID string, last, head int64,
 }
 
 // LogEvents returns the events of a range of numbers, in order: what Deliver was or would be told of them, with contents
-// as they are now and without origins. It knows no permissions. At most 200 numbers are read.
+// as they are now and without origins. While others write, or where a store shows a commit piece by piece, it ends before
+// the first number of which not all is to be seen yet. It knows no permissions. At most 200 numbers are read.
 func LogEvents(ctx context.Context, log Log, roomID string, from, to int64) ([]Event, error) {
 	to = min(to, from+syncPage-1)
 	msgs, err := log.Messages(ctx, roomID, from, to, syncPage, false)
@@ -169,21 +170,30 @@ func LogEvents(ctx context.Context, log Log, roomID string, from, to int64) ([]E
 		events = append(events, Event{Seq: msgs[i].Seq, NewMessage: &msgs[i]})
 	}
 	for i := range changes {
-		var msg *Message
-		if seq := changes[i].MessageSeq; seq != 0 {
-			if msg, err = messageAt(ctx, log, roomID, seq, msgs); err != nil {
+		c, msg := &changes[i], (*Message)(nil)
+		if c.MessageSeq != 0 {
+			if msg, err = messageAt(ctx, log, roomID, c, msgs); err != nil {
 				return nil, err
 			}
+			if msg.UpdatedSeq < c.Seq { // not to be seen yet
+				break
+			}
 		}
-		events = append(events, changes[i].event(msg))
+		events = append(events, c.event(msg))
 	}
 	slices.SortFunc(events, func(a, b Event) int { return int(a.Seq - b.Seq) })
+	for i := range events {
+		if events[i].Seq != from+int64(i) {
+			return events[:i], nil
+		}
+	}
 	return events, nil
 }
 
-// messageAt returns the message that a number created, out of those at hand or from the log.
-func messageAt(ctx context.Context, log Log, roomID string, seq int64, at []Message) (*Message, error) {
-	if i, ok := slices.BinarySearchFunc(at, seq, func(m Message, seq int64) int { return int(m.Seq - seq) }); ok {
+// messageAt returns the message that a change is of, out of those at hand, unless they were read before it, or from the log.
+func messageAt(ctx context.Context, log Log, roomID string, c *Change, at []Message) (*Message, error) {
+	seq := c.MessageSeq
+	if i, ok := slices.BinarySearchFunc(at, seq, func(m Message, seq int64) int { return int(m.Seq - seq) }); ok && at[i].UpdatedSeq >= c.Seq {
 		return &at[i], nil
 	}
 	msgs, err := log.Messages(ctx, roomID, seq, seq, 1, false)

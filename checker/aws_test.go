@@ -26,6 +26,7 @@ type cloud struct {
 
 	mu         sync.Mutex
 	complaints []string
+	said       []string // the latest of what the functions logged
 }
 
 // shorter are limits of AWS that no test can wait for, scaled.
@@ -48,6 +49,7 @@ func openCloud(t *testing.T, town *awsdevtest.Town, direct int) *cloud {
 		t.Fatal(err)
 	}
 	h.aws, h.stop1 = a, sync.OnceValue(a.Close)
+	t.Cleanup(h.explain)
 	t.Cleanup(func() { _ = h.stop() })
 	if h.db, err = dynamo.Open(dynamo.Options{Client: town.Tables.Client(), Prefix: prefix, Schemas: store.Schemas()}); err != nil {
 		t.Fatal(err)
@@ -60,12 +62,25 @@ func (h *cloud) Write(line []byte) (int, error) {
 	if os.Getenv("TESTLOG") != "" {
 		_, _ = os.Stderr.Write(line)
 	}
-	if text := string(line); strings.Contains(text, "panic") || strings.Contains(text, "numbers are missing") {
-		h.mu.Lock()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	text := string(line)
+	if h.said = append(h.said, text); len(h.said) > 2000 {
+		h.said = h.said[1000:]
+	}
+	if strings.Contains(text, "panic") || strings.Contains(text, "numbers are missing") {
 		h.complaints = append(h.complaints, text)
-		h.mu.Unlock()
 	}
 	return len(line), nil
+}
+
+// explain shows what the functions logged, if the test has failed.
+func (h *cloud) explain() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.t.Failed() {
+		_, _ = h.t.Output().Write([]byte(strings.Join(h.said, "")))
+	}
 }
 
 func (h *cloud) where() string  { return strings.TrimPrefix(h.aws.URL, "http://") }

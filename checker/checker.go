@@ -22,7 +22,7 @@ type History struct {
 	Pages []Page
 	Views []View
 	// Retells says that whoever tells a connection may die over it, and another tells it again from there on: a number may
-	// come again, the same, as long as all that was told after it comes again too.
+	// come again, with its contents of then, as long as all that was told after it comes again too.
 	Retells bool
 }
 

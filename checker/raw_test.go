@@ -29,6 +29,7 @@ type raw struct {
 
 	silence time.Duration // it pings twice in that time, and gives a connection up after twice that time
 	backoff time.Duration // at most
+	early   bool          // repeats are answered by whoever gets them, also before their number was told
 
 	tamper func(text []byte) [][]byte // what the network makes of a frame, if it lies
 
@@ -237,13 +238,13 @@ func (c *raw) frame(text []byte) error {
 	return nil
 }
 
-// repeat tells whether an acknowledgement answers a repeat of what was told before, here or on another connection. What is
-// told for the first time is of a room that the first pong or a joining has told of.
+// repeat tells whether an acknowledgement answers a repeat of what was told before, here or on another connection, or will
+// be told in its place. What is told for the first time is of a room that the first pong or a joining has told of.
 func (c *raw) repeat(ch change) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	newest, known := c.newest[ch.room]
-	return !known || ch.seq <= newest
+	return !known || ch.seq <= newest || c.early && ch.seq > newest+1
 }
 
 // heard tells how far the present connection has told of a room by itself, without sync.

@@ -168,6 +168,7 @@ func (r *round) settle(ctx context.Context, number int) {
 	for i, p := range r.people {
 		p.stream, p.raw = newSteady(ctx, r.rec, p, i%2 == 1), newRaw(ctx, r.rec, p, "raw", r.proxy.url)
 		p.stream.silence, p.raw.silence = r.pace.silence, r.pace.silence
+		p.raw.early = r.house.retells()
 		for j, room := range r.rooms {
 			if room == r.duel && i >= duels || j == 1 && i == crowd-1 { // the last enters that one later
 				continue

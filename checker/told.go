@@ -14,10 +14,16 @@ type stream struct {
 	epoch                int
 }
 
+// told is a number of a room, in one version where there may be several.
+type told struct {
+	room         string
+	seq, version int64
+}
+
 // told checks everything that was told: whether it may be, whether it is true, and that each stream is whole.
 func (c *check) told() {
 	streams := map[stream][]*Told{}
-	live := map[string]map[int64]*Told{} // first told, by room and number
+	live := map[told]*Told{} // first told
 	for i := range c.h.Told {
 		t := &c.h.Told[i]
 		l := c.logs[t.Room]
@@ -31,11 +37,12 @@ func (c *check) told() {
 		if t.How != Live {
 			continue
 		}
-		if live[t.Room] == nil {
-			live[t.Room] = map[int64]*Told{}
+		at := told{room: t.Room, seq: t.Seq}
+		if c.h.Retells && t.Message != nil { // what is told again has the contents of then
+			at.version = t.Message.UpdatedSeq
 		}
-		if first := live[t.Room][t.Seq]; first == nil {
-			live[t.Room][t.Seq] = t
+		if first := live[at]; first == nil {
+			live[at] = t
 		} else if first.Frame != t.Frame {
 			c.violation(Altered, t.Room, "%d was told %s as %s, and %s as %s", t.Seq, first.Observer, first.Frame, t.Observer, t.Frame)
 		}
