@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { expectAccessible } from './support/axe'
 import { Chat } from './support/chat'
 import { encodePng } from './support/png'
-import { expect, type Page, test, type World } from './support/test'
+import { expect, type Page, password, test, type World } from './support/test'
 
 const picture = (hue: number, width = 480, height = 320) => encodePng(width, height, [[hue, 140, 120], [240, 230, 210]], (x, y) => (Math.floor(x / 40) + Math.floor(y / 40)) % 2)
 const sea = { name: 'sea.png', mimeType: 'image/png', buffer: picture(20) }
@@ -137,6 +137,124 @@ test('what cannot be sent says why in words', async ({ world }) => {
   await expect(chips(annas).getByRole('alert')).toContainText('This file is empty.')
 })
 
+test('what was chosen and not sent is there after a reload, in a session that was renewed too, and gone with the log-out', async ({ world }) => {
+  const { anna, annas, ben, bens, roomId } = await two(world)
+  const { page } = annas
+  await choose(annas, sea, notes)
+  await annas.box.fill('From the coast')
+  for (const at of [0, 1]) await expect(chips(annas).nth(at)).toHaveAttribute('data-state', 'done')
+  await page.reload()
+  await expect(chips(annas)).toHaveText([/sea\.png/, /notes\.txt/])
+  await expect(chips(annas).first().locator('img')).toHaveJSProperty('naturalWidth', 480)
+  await expect(annas.box).toHaveValue('From the coast')
+
+  await page.getByRole('button', { name: 'Take sea.png off' }).click()
+  await anna.endSessions()
+  world.expectTrouble(/status of 401/, /WebSocket/)
+  await page.reload()
+  await page.getByLabel('Password', { exact: true }).fill(password)
+  await page.getByRole('button', { name: 'Log in', exact: true }).click()
+  await annas.enter('Harbour')
+  await expect(chips(annas)).toHaveText([/notes\.txt/])
+  await annas.live()
+  await page.getByRole('button', { name: 'Send', exact: true }).click()
+  await expect(bens.message('From the coast').getByText('notes.txt')).toBeVisible()
+  await page.reload()
+  await expect(annas.message('From the coast')).toBeVisible()
+  await expect(chips(annas)).toHaveCount(0)
+
+  await choose(annas, dunes)
+  await expect(chips(annas).first()).toHaveAttribute('data-state', 'done')
+  await annas.logout()
+  expect(await page.evaluate(async () => (await indexedDB.databases()).length)).toBe(0)
+  await page.getByLabel('User name').fill(anna.username)
+  await page.getByLabel('Password', { exact: true }).fill(password)
+  await page.getByRole('button', { name: 'Log in', exact: true }).click()
+  await annas.enter('Harbour')
+  await expect(chips(annas)).toHaveCount(0)
+  expect((await ben.history(roomId)).map((message) => message.attachments.map((file) => file.filename))).toEqual([['notes.txt']])
+})
+
+test('what is chosen without a network waits, is sent with its message, and arrives when the network is back', async ({ world }) => {
+  const { annas, bens } = await two(world)
+  const context = annas.page.context()
+  world.expectTrouble(/ERR_INTERNET_DISCONNECTED/, /WebSocket/)
+  await context.setOffline(true)
+  await choose(annas, notes)
+  await expect(chips(annas).first()).toHaveAttribute('data-state', 'waiting')
+  await expect(chips(annas).first()).toContainText('Waits for the connection')
+  await expectAccessible(annas.page, 'a file that waits')
+  await annas.say('Written on the ferry')
+  await choose(annas, sea)
+  await expect(chips(annas).first()).toHaveAttribute('data-state', 'waiting')
+  await context.setOffline(false)
+  await expect(bens.message('Written on the ferry').getByText('notes.txt')).toBeVisible()
+  await expect(annas.page.getByTestId('composer').getByTestId('uploads').getByRole('listitem')).toHaveAttribute('data-state', 'done')
+})
+
+test('sound and films play in their place, and can be saved', async ({ world }) => {
+  const { annas, bens } = await two(world)
+  await choose(annas, { name: 'gulls.wav', mimeType: 'audio/wav', buffer: sound(2) }, { name: 'waves.webm', mimeType: 'video/webm', buffer: await film(annas.page) })
+  for (const at of [0, 1]) await expect(chips(annas).nth(at)).toHaveAttribute('data-state', 'done')
+  await annas.say('Listen')
+  for (const [tag, name] of [['audio', 'gulls.wav'], ['video', 'waves.webm']] as const) {
+    const player = bens.list.locator(`${tag}[aria-label="${name}"]`)
+    await expect.poll(() => player.evaluate((media: HTMLMediaElement) => media.readyState)).toBeGreaterThan(0)
+    await expect(player).toHaveJSProperty('paused', true)
+    await player.focus()
+    await bens.page.keyboard.press('Space')
+    await expect.poll(() => player.evaluate((media: HTMLMediaElement) => media.currentTime)).toBeGreaterThan(0)
+    await expect(player).toHaveJSProperty('error', null)
+    const download = bens.page.waitForEvent('download')
+    await bens.page.getByRole('button', { name: `Download ${name}` }).click()
+    expect((await download).suggestedFilename()).toBe(name)
+  }
+  await expectAccessible(bens.page, 'sound and film')
+})
+
+test.describe('a small space for files', () => {
+  test.use({ settings: { PARLEY_FILE_QUOTA: '1' } })
+
+  test('that is full says so and what to do; room that was made can be used', async ({ world }) => {
+    const { annas } = await two(world)
+    const large = (name: string) => ({ name, mimeType: 'application/octet-stream', buffer: Buffer.alloc(700_000, 7) })
+    await choose(annas, large('first.bin'))
+    await annas.say('The first')
+    await expect(annas.message('The first')).toHaveAttribute('data-state', 'sent')
+    world.expectTrouble(/status of 413/)
+    await choose(annas, large('second.bin'))
+    await expect(chips(annas).getByRole('alert')).toHaveText('Your space on this server is used up. Delete messages with files to make room.')
+    await expect(annas.page.getByRole('button', { name: 'Send', exact: true })).toBeDisabled()
+    await annas.page.getByRole('button', { name: 'Cancel sending second.bin' }).click()
+    await annas.act('The first', 'Delete')
+    await annas.page.getByRole('dialog').getByRole('button', { name: 'Delete', exact: true }).click()
+    await expect(annas.list.getByText('This message was deleted.')).toBeVisible()
+    await choose(annas, large('third.bin'))
+    await expect(chips(annas).first()).toHaveAttribute('data-state', 'done')
+  })
+})
+
+test.describe('a server without files', () => {
+  test.use({ settings: { PARLEY_FILES: 'off' } })
+
+  test('offers none, and says so to who drops some', async ({ world }) => {
+    const { annas, bens } = await two(world)
+    await expect(annas.page.getByRole('button', { name: 'Insert an emoji' })).toBeVisible()
+    await expect(annas.page.getByRole('button', { name: 'Attach files' })).toHaveCount(0)
+    const dataTransfer = await annas.page.evaluateHandle(() => {
+      const transfer = new DataTransfer()
+      transfer.items.add(new File(['dropped'], 'dropped.txt', { type: 'text/plain' }))
+      return transfer
+    })
+    await annas.list.dispatchEvent('dragenter', { dataTransfer })
+    await annas.list.dispatchEvent('drop', { dataTransfer })
+    await expect(annas.page.getByText('This server does not take files.')).toBeVisible()
+    await expect(chips(annas)).toHaveCount(0)
+    await annas.say('Only words')
+    await expect(bens.message('Only words')).toBeVisible()
+  })
+})
+
 /** Moves a finger from right to left over the middle. */
 async function swipe(page: Page): Promise<void> {
   const session = await page.context().newCDPSession(page)
@@ -147,3 +265,44 @@ async function swipe(page: Page): Promise<void> {
   await session.detach()
 }
 
+/** Some seconds of a tone, as a WAV file. */
+function sound(seconds: number): Buffer {
+  const rate = 8000
+  const samples = Buffer.from(Uint8Array.from({ length: rate * seconds }, (_, i) => 128 + 40 * Math.sin(i / 3)))
+  const head = Buffer.alloc(44)
+  head.write('RIFF', 0)
+  head.writeUInt32LE(36 + samples.length, 4)
+  head.write('WAVEfmt ', 8)
+  head.writeUInt32LE(16, 16)
+  head.writeUInt16LE(1, 20)
+  head.writeUInt16LE(1, 22)
+  head.writeUInt32LE(rate, 24)
+  head.writeUInt32LE(rate, 28)
+  head.writeUInt16LE(1, 32)
+  head.writeUInt16LE(8, 34)
+  head.write('data', 36)
+  head.writeUInt32LE(samples.length, 40)
+  return Buffer.concat([head, samples])
+}
+
+/** A short film of a square that moves, as the browser records it. */
+async function film(page: Page): Promise<Buffer> {
+  const bytes = await page.evaluate(async () => {
+    const canvas = Object.assign(document.createElement('canvas'), { width: 160, height: 90 })
+    const paint = canvas.getContext('2d')!
+    const recorder = new MediaRecorder(canvas.captureStream(20), { mimeType: 'video/webm' })
+    const parts: Blob[] = []
+    recorder.ondataavailable = ({ data }) => parts.push(data)
+    const ended = new Promise((resolve) => { recorder.onstop = resolve })
+    recorder.start()
+    for (let step = 0; step < 30; step++) {
+      paint.fillStyle = step % 2 ? '#367' : '#eca'
+      paint.fillRect(step * 4, 20, 40, 40)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    recorder.stop()
+    await ended
+    return [...new Uint8Array(await new Blob(parts).arrayBuffer())]
+  })
+  return Buffer.from(bytes)
+}

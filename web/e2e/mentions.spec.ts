@@ -35,6 +35,46 @@ test('one mentions with a completion, and the one who is meant sees it stand out
   expect((await anna.history(roomId)).map((message) => message.mentions)).toEqual([[anna.user.userId], ['@room']])
 })
 
+test('in a large room everybody is found by the beginning of a name, and nobody who is not in it', async ({ world, narrow }) => {
+  const anna = await world.register('anna', 'Anna Lind')
+  const { roomId } = (await anna.rooms())[0]!
+  const garden = await anna.createRoom('private', 'garden')
+  for (let i = 0; i < 52; i++) await anna.add(garden.roomId, await world.register(`guest${i}`, `Guest ${i}`))
+  const zoe = await world.register('zoe', 'Zoë Marsh')
+  await anna.add(garden.roomId, zoe)
+  await world.register('zora', 'Zora Outside')
+  const annas = new Chat(await world.open(anna, `/rooms/${garden.roomId}`))
+  await annas.live()
+  await annas.box.pressSequentially('Hello @zo')
+  const options = annas.page.getByRole('option')
+  await expect(options).toHaveText([/Zoë Marsh/])
+  await annas.box.press('Enter')
+  await expect(annas.box).toHaveValue('Hello @zoe ')
+  await annas.box.press('Enter')
+  await expect(annas.message('Hello @zoe')).toHaveAttribute('data-state', 'sent')
+  const [message] = await anna.history(garden.roomId)
+  expect(message!.mentions).toEqual([zoe.user.userId])
+
+  await test.step('who is added is found among all people, and those who are in the room are marked', async () => {
+    await annas.page.getByRole('button', { name: 'Details and members' }).click()
+    await annas.page.getByRole('button', { name: 'Add people' }).click()
+    const dialog = annas.page.getByRole('dialog', { name: /Add people/ })
+    await dialog.getByRole('textbox').fill('zo')
+    await expect(dialog.getByRole('button', { name: /Zoë Marsh/ })).toBeDisabled()
+    await expect(dialog.getByRole('button', { name: /Zora Outside/ })).toBeEnabled()
+    await dialog.getByRole('button', { name: 'Cancel' }).click()
+  })
+  await test.step('the switcher finds who was never met', async () => {
+    if (narrow) return
+    await annas.page.reload()
+    await annas.live()
+    await annas.page.keyboard.press('Control+k')
+    await annas.page.getByRole('combobox').fill('zora')
+    await expect(annas.page.getByRole('option', { name: /Zora Outside/ })).toBeVisible()
+  })
+  expect(roomId).not.toBe(garden.roomId)
+})
+
 test('mentions are counted in the list, and one step leads to the first', async ({ world, narrow }) => {
   const { anna, ben, roomId } = await people(world)
   await ben.send(roomId, 'The first for @anna')

@@ -1,4 +1,5 @@
 import type { Locator } from '@playwright/test'
+import type { Message } from '../src/protocol/types'
 import { Chat } from './support/chat'
 import { expect, type Page, test } from './support/test'
 
@@ -69,6 +70,43 @@ test('a push is shown by the service worker, and a click on it opens the message
     await expect(annas.message('Are you there, @anna?')).toBeInViewport()
     await expect.poll(() => shown(page)).toEqual([])
   })
+})
+
+test('a notification goes when its message was read on another device, and the badge of the app with it', async ({ world }) => {
+  const anna = await world.register('anna', 'Anna Lind')
+  const ben = await world.register('ben', 'Ben Okafor')
+  const [harbour] = await anna.rooms()
+  const annex = await ben.createRoom('private', 'annex')
+  await ben.add(annex.roomId, anna)
+  const first = await ben.send(annex.roomId, 'Are you there, @anna?')
+  const second = await ben.send(annex.roomId, 'Hello, @anna?')
+  const attic = await ben.createRoom('private', 'attic')
+  await ben.add(attic.roomId, anna)
+  const elsewhere = await ben.send(attic.roomId, 'Up here, @anna')
+  const annas = new Chat(await world.open(anna, `/rooms/${harbour!.roomId}`))
+  const { page } = annas
+  await page.context().grantPermissions(['notifications'], { origin: world.server.url })
+  await annas.live()
+  await page.evaluate(() => navigator.serviceWorker.ready)
+  const deliver = await pushes(page, world.server.url)
+  const push = ({ roomId, messageId, seq }: Message, body: string, tag: string) => deliver({
+    web_push: 8030, kind: 'mention', roomId, messageId, seq,
+    notification: { title: 'Ben Okafor', body, navigate: `${world.server.url}/rooms/${roomId}?message=${messageId}`, tag, lang: 'en' },
+  })
+  await push(elsewhere, 'Up here', attic.roomId)
+  await push(second, 'Hello?', annex.roomId)
+  await expect.poll(async () => (await shown(page)).map((each) => each.body).sort()).toEqual(['Hello?', 'Up here'])
+  await annas.toRooms()
+  await expect(annas.entry('annex')).toContainText('2 unread messages')
+
+  // What is not read yet stays.
+  await anna.markRead(annex.roomId, first.seq)
+  await anna.markRead(attic.roomId, elsewhere.seq)
+  await expect.poll(async () => (await shown(page)).map((each) => each.body)).toEqual(['Hello?'])
+  await expect(annas.entry('annex')).toContainText('1 unread message')
+
+  await anna.markRead(annex.roomId, second.seq)
+  await expect.poll(() => shown(page)).toEqual([])
 })
 
 test('notifications are turned on by a click only, and what stands in the way is said', async ({ world }) => {

@@ -60,6 +60,11 @@ export class Api {
     return this.call('PUT', `/rooms/${roomId}/messages/${messageId}/reactions/${encodeURIComponent(emoji)}`)
   }
 
+  /** Says how far the person has read, as another device of theirs would. */
+  markRead(roomId: string, seq: number): Promise<unknown> {
+    return this.call('PUT', `/rooms/${roomId}/read`, { seq })
+  }
+
   /** Ends every session of the person. */
   endSessions(): Promise<unknown> {
     return this.call('DELETE', '/sessions')

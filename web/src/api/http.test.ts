@@ -94,6 +94,22 @@ describe('Http', () => {
   })
 })
 
+describe('a download', () => {
+  it('is the bytes, or a link to them; what the server refuses is no file', async () => {
+    const { fetcher, client } = setUp()
+    const http = client()
+    const answer = (body: string, headers: HeadersInit, status = 200) => fetcher.mockResolvedValueOnce(new Response(body, { status, headers }))
+    await http.renew()
+    answer('{"account":1}', { 'Content-Disposition': 'attachment; filename="parley.json"' })
+    const bytes = await http.download('/me/export')
+    expect(await (bytes as Blob).text()).toBe('{"account":1}')
+    answer('{"url":"https://files.example/x?signed"}', { 'Content-Type': 'application/json' })
+    expect(await http.download('/me/export')).toEqual({ url: 'https://files.example/x?signed' })
+    answer('{"code":"unavailable","detail":"Later."}', {}, 503)
+    await expect(http.download('/me/export')).rejects.toMatchObject({ code: 'unavailable' })
+  })
+})
+
 describe('backoff', () => {
   it('grows to its cap, with jitter, never under half a second', () => {
     const most = [1, 2, 3, 4, 5, 6, 50].map((n) => backoff(n, () => 1))

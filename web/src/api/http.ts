@@ -70,10 +70,11 @@ export class Http {
     return read<T>(options.auth === false ? await this.fetch(method, path, options) : await this.authorized(method, path, options))
   }
 
-  /** Gets what is not JSON, and may be large. */
-  async download(path: string): Promise<Blob> {
+  /** What is there to be saved: its bytes or, where others keep them, a short-lived link to them. Rejects with ApiError. */
+  async download(path: string): Promise<Blob | { url: string }> {
     const response = await this.authorized('GET', path, { within: downloadWithin })
-    return response.ok ? response.blob() : read<Blob>(response)
+    const bytes = response.ok && (response.redirected || response.headers.get('Content-Disposition')?.startsWith('attachment'))
+    return bytes ? response.blob() : read<{ url: string }>(response)
   }
 
   private async authorized(method: string, path: string, options: RequestOptions): Promise<Response> {

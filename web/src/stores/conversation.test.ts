@@ -209,6 +209,17 @@ describe('reading', () => {
     await until(() => expect(ann.rooms.get('r1')).toMatchObject({ unread: 0, mentions: 0 }))
   })
 
+  it('on another device counts here too, in a room that was not opened here', async () => {
+    for (const text of ['one @ann', 'two', 'three']) server.post('r1', 'bob', text)
+    const [one] = server.rooms.get('r1')!.messages.slice(-3)
+    const ann = tab()
+    await ann.signIn('ann')
+    await until(() => expect(ann.rooms.get('r1')).toMatchObject({ unread: 3, mentions: 1 }))
+    server.rooms.get('r1')!.members.get('ann')!.readSeq = one!.seq
+    server.tell('r1', { type: 'read', data: { roomId: 'r1', userId: 'ann', seq: one!.seq } })
+    await until(() => expect(ann.rooms.get('r1')).toMatchObject({ unread: 2, mentions: 0 }))
+  })
+
   it('never goes back', async () => {
     const ann = tab()
     await ann.signIn('ann')

@@ -193,7 +193,10 @@ export const useRooms = defineStore('rooms', () => {
 
   /** Someone's read marker moved; one's own on another device counts here too. */
   function noteRead(roomId: string, userId: string, seq: number): void {
-    if (userId === session.userId) readUpTo(roomId, seq)
+    if (userId !== session.userId || !readUpTo(roomId, seq)) return
+    // Of a room that is not held here, only the server knows how much is left.
+    const last = byId.get(roomId)?.lastMessage
+    if (last && last.seq > seq && !useTimelines().countAfter(roomId, seq)) void discover(roomId)
   }
 
   function readUpTo(roomId: string, seq: number): boolean {
