@@ -93,6 +93,11 @@ test('a notification goes when its message was read on another device, and the b
     web_push: 8030, kind: 'mention', roomId, messageId, seq,
     notification: { title: 'Ben Okafor', body, navigate: `${world.server.url}/rooms/${roomId}?message=${messageId}`, tag, lang: 'en' },
   })
+  // What the system would show on the icon.
+  await page.evaluate(() => Object.assign(navigator, {
+    setAppBadge: (count?: number) => { document.documentElement.dataset.badge = String(count); return Promise.resolve() },
+    clearAppBadge: () => { document.documentElement.dataset.badge = 'none'; return Promise.resolve() },
+  }))
   await push(elsewhere, 'Up here', attic.roomId)
   await push(second, 'Hello?', annex.roomId)
   await expect.poll(async () => (await shown(page)).map((each) => each.body).sort()).toEqual(['Hello?', 'Up here'])
@@ -104,9 +109,11 @@ test('a notification goes when its message was read on another device, and the b
   await anna.markRead(attic.roomId, elsewhere.seq)
   await expect.poll(async () => (await shown(page)).map((each) => each.body)).toEqual(['Hello?'])
   await expect(annas.entry('annex')).toContainText('1 unread message')
+  await expect(page.locator('html')).toHaveAttribute('data-badge', '1')
 
   await anna.markRead(annex.roomId, second.seq)
   await expect.poll(() => shown(page)).toEqual([])
+  await expect(page.locator('html')).toHaveAttribute('data-badge', 'none')
 })
 
 test('notifications are turned on by a click only, and what stands in the way is said', async ({ world }) => {
