@@ -112,15 +112,11 @@ func NewLocal(ctx context.Context, c Config) (*Local, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	p, err := newPasswords()
-	if err != nil {
-		return nil, err
-	}
 	l := &Local{
 		store: c.Store, rooms: c.Rooms, limiter: c.Limiter, connections: c.Connections, names: c.Names,
 		registration: cmp.Or(c.Registration, Closed), issuer: cmp.Or(c.Issuer, "parley"),
 		grace: cmp.Or(c.Grace, 10*time.Second), clock: c.Now, log: cmp.Or(c.Logger, slog.Default()),
-		passwords: p,
+		passwords: newPasswords(),
 	}
 	if err := l.loadKeys(ctx); err != nil {
 		return nil, err

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alexedwards/argon2id"
+
 	"parley/chat"
 )
 
@@ -275,15 +277,19 @@ func TestPasswordsWaitInABoundedQueue(t *testing.T) {
 }
 
 func TestStoredPasswordsFollowOWASP(t *testing.T) {
-	p, err := newPasswords()
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := newPasswords()
 	h, err := p.hash(t.Context(), goodPassword)
 	if err != nil || !strings.HasPrefix(h, "$argon2id$v=19$m=19456,t=2,p=1$") {
 		t.Fatalf("%s, %v", h, err)
 	}
 	if strings.Count(p.unknown, "$") != strings.Count(h, "$") || p.unknown[:len("$argon2id$v=19$m=19456,t=2,p=1$")] != h[:len("$argon2id$v=19$m=19456,t=2,p=1$")] {
 		t.Fatalf("the hash of nobody is cheaper: %s", p.unknown)
+	}
+	params, salt, key, err := argon2id.DecodeHash(p.unknown)
+	if err != nil || *params != p.params || len(salt) != int(p.params.SaltLength) || len(key) != int(p.params.KeyLength) || p.unknown == newPasswords().unknown {
+		t.Errorf("the hash of nobody: %s, %+v, %v", p.unknown, params, err)
+	}
+	if ok, err := p.matches(t.Context(), goodPassword, ""); ok || err != nil {
+		t.Errorf("a password matches nobody's: %v, %v", ok, err)
 	}
 }
