@@ -29,6 +29,7 @@ type jobQueue struct {
 	taken   map[string]time.Time // ids, and when they were
 	locked  map[string]bool      // groups with a job under way
 	dead    []string             // bodies of the jobs that were given up
+	calls   int                  // of the service: to send, and to receive and delete a batch
 	changed chan struct{}        // closed, and replaced, when there may be something to do
 }
 
@@ -97,6 +98,12 @@ func (q *jobQueue) send(e *entry) string {
 	return name
 }
 
+func (q *jobQueue) called(n int) {
+	q.mu.Lock()
+	q.calls += n
+	q.mu.Unlock()
+}
+
 // receive takes up to ten jobs that may be worked at now, and locks their groups. next is when there may be more.
 func (q *jobQueue) receive() (jobs []*job, next time.Time, changed <-chan struct{}) {
 	q.mu.Lock()
@@ -148,6 +155,15 @@ func (q *jobQueue) settle(jobs []*job, failed func(id string) bool) {
 	q.wake()
 }
 
+// QueueCalls counts the requests of a queue ("fanout" or "notify") so far: those of functions to send jobs, and those of
+// Lambda to take a batch and to delete it. It asks for nothing in vain here, as it does on AWS.
+func (h *House) QueueCalls(queue string) int {
+	q := h.queues[queueNames()[queue]]
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.calls
+}
+
 // Dead returns the bodies of the jobs of a queue ("fanout" or "notify") that were given up.
 func (h *House) Dead(queue string) []string {
 	q := h.queues[queueNames()[queue]]
@@ -197,6 +213,7 @@ func (h *House) deliverJobs(ctx context.Context, q *jobQueue, f *function, jobs 
 		}
 		e.Records = append(e.Records, r)
 	}
+	q.called(2)
 	answer, err := f.invoke(ctx, e)
 	if h.Faults.DuplicateJobs.Load() {
 		answer, err = f.invoke(ctx, e)
@@ -250,6 +267,7 @@ func (h *House) sqs(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "InvalidParameterValue", err.Error())
 		return
 	}
+	q.called(1)
 	out, failed := []map[string]string{}, []map[string]any{}
 	for i := range in.Entries {
 		e := &in.Entries[i]
