@@ -177,38 +177,3 @@ func TestOnAWSCutEveryFewSeconds(t *testing.T) {
 	}
 	bobHears.orderly(t, garden, first.Seq, last.Seq)
 }
-
-// TestOnAWSFigures measures how long a message takes from one person to another, and the functions. It fails only if
-// nothing arrives.
-func TestOnAWSFigures(t *testing.T) {
-	h, aws := bootAWS(t)
-	ann, bob := h.join(t, "ann"), h.join(t, "bob")
-	garden := public(t, "garden", ann, bob)
-	annHears, bobHears := ann.listen(t), bob.listen(t)
-	const messages = 60
-	acked, received := make([]time.Duration, 0, messages), make([]time.Duration, 0, messages)
-	for i := range messages {
-		began := time.Now()
-		m, err := annHears.Send(t.Context(), chat.NewMessage{RoomID: garden, Content: fmt.Sprint("message ", i), ClientMessageID: fmt.Sprint(i)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		acked = append(acked, time.Since(began))
-		bobHears.awaitMessage(t, m)
-		received = append(received, time.Since(began))
-	}
-	t.Logf("sent to acknowledged: %s; sent to received: %s", spread(acked), spread(received))
-	for _, name := range []string{awsdev.Socket, awsdev.HTTP, awsdev.Stream} {
-		s := aws.Stats(name)
-		t.Logf("%-6s process start: %s; first invocation: %s; warm: %s; memory: %d MiB", name, spread(s.Cold), spread(s.First), spread(s.Warm), s.MaxBytes>>20)
-	}
-}
-
-// spread is the median, the 99th percentile and the number of some durations.
-func spread(all []time.Duration) string {
-	if len(all) == 0 {
-		return "none"
-	}
-	slices.Sort(all)
-	return fmt.Sprintf("p50 %v, p99 %v (%d)", all[len(all)/2].Round(100*time.Microsecond), all[len(all)*99/100].Round(100*time.Microsecond), len(all))
-}

@@ -1,0 +1,91 @@
+package scenarios
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"parley/awsdev"
+	"parley/chat"
+	"parley/notify/pushtest"
+)
+
+// TestOnAWSFigures measures how long a message takes from one person to another, and every function: the start of its
+// process, its first invocation, those after it, and its memory. It fails only if something does not arrive. The table of
+// docs/performance.md is what it says.
+func TestOnAWSFigures(t *testing.T) {
+	const messages, starts, settled = 100, 5, 200 * time.Millisecond // until workers that were killed are gone
+	h, aws := bootAWS(t, func(c *awsdev.Config) { c.Env = append(c.Env, "PARLEY_PUSH_ALLOW_PRIVATE=1") })
+	all := []string{awsdev.Socket, awsdev.HTTP, awsdev.Fanout, awsdev.Stream, awsdev.Notify, awsdev.Maintain}
+	ann, bob, cid := h.join(t, "ann"), h.join(t, "bob"), h.join(t, "cid")
+	garden, square := public(t, "garden", ann, bob), public(t, "square", ann, bob, cid)
+	private := direct(t, ann, cid) // who is away
+	phone := pushtest.New(t).Subscribe()
+	annHears, bobHears := ann.listen(t), bob.listen(t)
+	send := func(room string, n int) (acked, received time.Duration) {
+		t.Helper()
+		began := time.Now()
+		m, err := annHears.Send(t.Context(), chat.NewMessage{RoomID: room, Content: fmt.Sprint("message ", n), ClientMessageID: fmt.Sprint(n)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		acked = time.Since(began)
+		if room != private {
+			bobHears.awaitMessage(t, m)
+		}
+		return acked, time.Since(began)
+	}
+	exchange := func(room, name string) {
+		t.Helper()
+		acked, received := make([]time.Duration, messages), make([]time.Duration, messages)
+		for i := range messages {
+			acked[i], received[i] = send(room, i)
+		}
+		t.Logf("%s: sent to acknowledged: %s; sent to received: %s", name, spread(acked), spread(received))
+	}
+	exchange(garden, "room of two")
+	maintain := func() {
+		t.Helper()
+		if _, err := aws.Invoke(t.Context(), awsdev.Maintain, struct{}{}); err != nil {
+			t.Error(err)
+		}
+	}
+	ann.crowd(t, h, 55) // heard by way of the queue
+	bob.crowd(t, h, 55)
+	for i := range starts {
+		aws.Kill(awsdev.Fanout)
+		time.Sleep(settled)
+		send(square, -1-i) // numbers of their own
+	}
+	exchange(square, "room of 110 connections, by the queue")
+	cid.subscribe(t, h, phone) // from here on pushes are queued
+	for i := range starts + 10 {
+		if i < starts {
+			aws.Kill(all...)
+			time.Sleep(settled)
+		}
+		send(private, i) // socket, stream, and notify a few seconds later
+		maintain()
+		if _, err := ann.Rooms(t.Context()); err != nil {
+			t.Error(err)
+		}
+		awaitPush(t, phone, i+1)
+	}
+	for _, name := range all {
+		s := aws.Stats(name)
+		t.Logf("%-8s process start: %s; first invocation: %s; warm: %s; memory: %d MiB", name, spread(s.Cold), spread(s.First), spread(s.Warm), s.MaxBytes>>20)
+		if len(s.First) < starts {
+			t.Errorf("%s was started %d times", name, len(s.First))
+		}
+	}
+}
+
+// spread is the median, the 99th percentile and the number of some durations.
+func spread(all []time.Duration) string {
+	if len(all) == 0 {
+		return "none"
+	}
+	slices.Sort(all)
+	return fmt.Sprintf("p50 %v, p99 %v (%d)", all[len(all)/2].Round(100*time.Microsecond), all[len(all)*99/100].Round(100*time.Microsecond), len(all))
+}
