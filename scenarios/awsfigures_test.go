@@ -15,7 +15,7 @@ import (
 // process, its first invocation, those after it, and its memory. It fails only if something does not arrive. The table of
 // docs/performance.md is what it says.
 func TestOnAWSFigures(t *testing.T) {
-	const messages, starts, settled = 100, 5, 200 * time.Millisecond // until workers that were killed are gone
+	const messages, starts = 100, 5
 	h, aws := bootAWS(t, func(c *awsdev.Config) { c.Env = append(c.Env, "PARLEY_PUSH_ALLOW_PRIVATE=1") })
 	all := []string{awsdev.Socket, awsdev.HTTP, awsdev.Fanout, awsdev.Stream, awsdev.Notify, awsdev.Maintain}
 	ann, bob, cid := h.join(t, "ann"), h.join(t, "bob"), h.join(t, "cid")
@@ -54,16 +54,14 @@ func TestOnAWSFigures(t *testing.T) {
 	ann.crowd(t, h, 55) // heard by way of the queue
 	bob.crowd(t, h, 55)
 	for i := range starts {
-		aws.Kill(awsdev.Fanout)
-		time.Sleep(settled)
+		restart(aws, awsdev.Fanout)
 		send(square, -1-i) // numbers of their own
 	}
 	exchange(square, "room of 110 connections, by the queue")
 	cid.subscribe(t, h, phone) // from here on pushes are queued
 	for i := range starts + 10 {
 		if i < starts {
-			aws.Kill(all...)
-			time.Sleep(settled)
+			restart(aws, all...)
 		}
 		send(private, i) // socket, stream, and notify a few seconds later
 		maintain()
@@ -79,6 +77,15 @@ func TestOnAWSFigures(t *testing.T) {
 			t.Errorf("%s was started %d times", name, len(s.First))
 		}
 	}
+}
+
+// restart ends the workers of functions when they have nothing to do, and waits until they are gone: these figures are
+// not those of faults.
+func restart(aws *awsdev.House, functions ...string) {
+	const settled = 500 * time.Millisecond
+	time.Sleep(settled)
+	aws.Kill(functions...)
+	time.Sleep(settled)
 }
 
 // spread is the median, the 99th percentile and the number of some durations.

@@ -95,7 +95,7 @@ func TestOnAWSBudgetOfRooms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db, err := dynamo.Open(dynamo.Options{Client: town.tables.Client(), Prefix: cfg.TablePrefix, Schemas: store.Schemas()})
+	db, err := dynamo.Open(dynamo.Options{Client: town.Tables.Client(), Prefix: cfg.TablePrefix, Schemas: store.Schemas()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,8 +20,8 @@ locals {
     objects        = { actions = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], resources = ["${module.files.arn}/*"] }
     list_objects   = { actions = ["s3:ListBucket"], resources = [module.files.arn] }
     vapid          = { actions = ["ssm:GetParameter", "ssm:PutParameter"], resources = ["arn:aws:ssm:${local.region}:${local.account}:parameter${local.vapid}"] }
-    people = { actions = ["cognito-idp:AdminAddUserToGroup", "cognito-idp:AdminDeleteUser", "cognito-idp:DescribeUserPoolClient"],
-    resources = module.identity[*].user_pool_arn }
+    people         = { actions = ["cognito-idp:AdminAddUserToGroup", "cognito-idp:DescribeUserPoolClient"], resources = module.identity[*].user_pool_arn }
+    forget_people  = { actions = ["cognito-idp:AdminDeleteUser"], resources = module.identity[*].user_pool_arn }
   }
 
   # The key pair of Web Push. The first who needs it makes it, as an encrypted parameter, so that no state and no person
@@ -33,11 +33,11 @@ locals {
   acts = ["read", "write_messages", "write_rest", "push", "queue_fanout", "queue_notify", "objects", "list_objects"]
   rights = {
     socket   = local.acts
-    http     = concat(local.acts, ["vapid"], local.cognito ? ["people"] : [])
+    http     = concat(local.acts, ["vapid"], local.cognito ? ["people", "forget_people"] : [])
     fanout   = ["take_fanout", "read", "write_rest", "push", "queue_fanout"]
     stream   = ["read_stream", "list_streams", "give_up", "read", "write_rest", "push", "queue_fanout", "queue_notify"]
     notify   = ["take_notify", "queue_notify", "read", "write_rest", "push", "vapid"]
-    maintain = local.acts
+    maintain = concat(local.acts, local.cognito ? ["forget_people"] : []) # an erasure that was interrupted goes on there
   }
 
   texts = {

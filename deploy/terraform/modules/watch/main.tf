@@ -4,9 +4,10 @@
 locals {
   period = 300
   alarms = merge(
+    # A single failure of maintain is one: it runs so seldom that no two periods in a row have one.
     { for name in ["socket", "http", "maintain"] : "${name}-errors" => {
       text      = "The function ${name} fails.", namespace = "AWS/Lambda", metric = "Errors"
-      statistic = "Sum", threshold = 1, periods = 2, dimensions = { FunctionName = var.functions[name] }
+      statistic = "Sum", threshold = 1, periods = name == "maintain" ? 1 : 2, dimensions = { FunctionName = var.functions[name] }
     } },
     { for name in ["socket", "http"] : "${name}-p99" => {
       text      = "One in a hundred calls of ${name} takes long.", namespace = "AWS/Lambda", metric = "Duration"

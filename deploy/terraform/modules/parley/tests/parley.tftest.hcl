@@ -172,8 +172,15 @@ run "least_privilege" {
     error_message = "Only who signs pushes, or shows the public key, reads the key pair."
   }
   assert {
-    condition     = toset([for f, m in module.function : f if can(regex("cognito-idp:", m.policy))]) == toset(["http"])
-    error_message = "Only the HTTP API administers people."
+    condition = { for f, m in module.function : f => toset(flatten([for s in jsondecode(m.policy).Statement : [for a in s.Action : a if startswith(a, "cognito-idp:")]])) if can(regex("cognito-idp:", m.policy)) } == {
+      http     = toset(["cognito-idp:AdminAddUserToGroup", "cognito-idp:AdminDeleteUser", "cognito-idp:DescribeUserPoolClient"])
+      maintain = toset(["cognito-idp:AdminDeleteUser"])
+    }
+    error_message = "Only the HTTP API administers people; maintain finishes erasures."
+  }
+  assert {
+    condition     = alltrue([for f, m in module.function : alltrue([for s in jsondecode(m.policy).Statement : s.Resource == ["arn:pool"] if can(regex("cognito-idp:", join(" ", s.Action)))])])
+    error_message = "People of this pool only."
   }
   assert {
     condition     = toset(flatten([for s in jsondecode(module.function["socket"].policy).Statement : s.Resource if contains(s.Action, "execute-api:ManageConnections")])) == toset([for m in ["DELETE", "GET", "POST"] : "arn:s1/ws/${m}/@connections/*"])

@@ -36,6 +36,18 @@ run "alarms" {
     error_message = "One message in a dead-letter queue raises an alarm."
   }
   assert {
+    condition     = aws_cloudwatch_metric_alarm.this["maintain-errors"].evaluation_periods == 1 && aws_cloudwatch_metric_alarm.this["maintain-errors"].metric_name == "Errors"
+    error_message = "What runs every 15 minutes never fails in two periods of 5 minutes in a row."
+  }
+  assert {
+    condition     = alltrue([for a in aws_cloudwatch_metric_alarm.this : a.period == 300 && a.treat_missing_data == "notBreaching" && a.ok_actions == a.alarm_actions])
+    error_message = "Nothing going on is no alarm, and the end of one is told."
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["stream-age"].metric_name == "IteratorAge" && aws_cloudwatch_metric_alarm.this["throttles"].metric_name == "Throttles"
+    error_message = "A stream that is read late, and throttling."
+  }
+  assert {
     condition     = aws_cloudwatch_metric_alarm.this["http-p99"].extended_statistic == "p99" && aws_cloudwatch_metric_alarm.this["http-p99"].statistic == null
     error_message = "Percentiles are extended statistics."
   }
