@@ -84,7 +84,7 @@ func (o *overdue) left() (left []string) {
 		KeyConditionExpression: aws.String("roomId = :r"), ExpressionAttributeValues: map[string]types.AttributeValue{":r": &types.AttributeValueMemberS{Value: o.room}}})
 	note("rooms", err == nil && found.Count > 0, err)
 	erasures, err := o.tables.Erasures(ctx)
-	note("accounts", len(erasures) > 0, err)
+	note("accounts", slices.ContainsFunc(erasures, func(e chat.Erasure) bool { return e.DoneAt == 0 }), err)
 	due, err := o.tables.DueFiles(ctx, time.Now().UnixMilli(), 10)
 	note("files", len(due) > 0, err)
 	return left
