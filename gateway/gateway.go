@@ -11,7 +11,6 @@ package gateway
 import (
 	"context"
 	"log/slog"
-	"net/http"
 	"runtime"
 	"strconv"
 	"sync"
@@ -311,5 +310,3 @@ func (c *conn) drain() {
 		c.t.arm(false, !c.out.empty())
 	}
 }
-
-var _ http.Handler = (*Gateway)(nil)

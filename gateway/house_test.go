@@ -241,7 +241,7 @@ func newHouse(t testing.TB, c Config, tls bool) *house {
 	ctx, stop := context.WithCancel(context.Background())
 	ran := make(chan error, 1)
 	go func() { ran <- g.Run(ctx) }()
-	h.server = httptest.NewUnstartedServer(g)
+	h.server = httptest.NewUnstartedServer(opener{g})
 	h.arrivals = g.Listener(h.server.Listener)
 	h.server.Listener = h.arrivals
 	h.server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
@@ -415,4 +415,20 @@ func eventually(t testing.TB, what string, done func() bool) {
 		time.Sleep(5 * time.Millisecond)
 	}
 	t.Fatal("in vain: " + what)
+}
+
+// opener answers what the gateway refuses to upgrade.
+type opener struct{ *Gateway }
+
+func (o opener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	err := o.Open(w, r)
+	switch chat.CodeOf(err) {
+	case "":
+	case chat.Forbidden:
+		w.WriteHeader(http.StatusForbidden)
+	case chat.Unavailable:
+		w.WriteHeader(http.StatusServiceUnavailable)
+	default:
+		w.WriteHeader(http.StatusInternalServerError)
+	}
 }

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"bufio"
-	"encoding/json"
 	"net"
 	"net/http"
 	"net/url"
@@ -18,25 +17,19 @@ import (
 
 const handshakeWait = 10 * time.Second
 
-// ServeHTTP upgrades GET /ws. Who may not connect is told by a close code, because browsers show pages nothing else:
-// 4401 for credentials that are refused, 4429 for too many connections. When the handshake is answered, the
-// connection hears all rooms of its person.
-func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
-		w.Header().Set("Upgrade", "websocket")
-		problem(w, http.StatusUpgradeRequired, chat.Errorf(chat.InvalidRequest, "This is the address of the socket: connect by WebSocket."))
-		return
-	}
+// Open upgrades GET /ws. An error, always an *chat.Error, says that nothing was answered yet. Who may not connect is told by
+// a close code, because browsers show pages nothing else: 4401 for credentials that are refused, 4429 for too many
+// connections. When the handshake is answered, the connection hears all rooms of its person.
+func (g *Gateway) Open(w http.ResponseWriter, r *http.Request) error {
 	if !g.allowed(r) {
-		problem(w, http.StatusForbidden, chat.Errorf(chat.Forbidden, "Pages of this origin may not connect."))
-		return
+		return chat.Errorf(chat.Forbidden, "Pages of this origin may not connect.")
 	}
 	select { // when very many come back at once, those who are here are served meanwhile
 	case g.opens <- struct{}{}:
 		defer func() { <-g.opens }()
 		runtime.Gosched()
 	case <-r.Context().Done():
-		return
+		return unavailable(r.Context().Err())
 	}
 	identity, err := g.authenticate(r.Context(), credentials(r))
 	refused := protocol.CloseCode(0)
@@ -45,16 +38,14 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case chat.Unauthenticated, chat.Forbidden, chat.NotFound:
 		refused = protocol.CloseUnauthenticated
 	default:
-		g.unavailable(w, r, err)
-		return
+		return unavailable(err)
 	}
 	c := g.newConn(identity.SessionID)
 	if refused == 0 {
 		if g.hub.register(c, identity.UserID, g.limits.ConnectionsPerUser) {
 			if err := g.hub.load(r.Context(), c.user, g.service); err != nil {
 				c.leave()
-				g.unavailable(w, r, err)
-				return
+				return unavailable(err)
 			}
 		} else {
 			refused = protocol.CloseTooMany
@@ -62,8 +53,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if !g.add(c) {
 		c.leave()
-		g.unavailable(w, r, nil)
-		return
+		return unavailable(nil)
 	}
 	if refused != 0 {
 		c.close(refused) // is sent after the handshake
@@ -71,6 +61,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.user.tell(g.service)
 	}
 	g.open(w, r, c)
+	return nil
 }
 
 // open does the handshake and begins the connection.
@@ -143,22 +134,6 @@ func (g *Gateway) allowed(r *http.Request) bool {
 	return false
 }
 
-func (g *Gateway) unavailable(w http.ResponseWriter, r *http.Request, err error) {
-	if err != nil && r.Context().Err() == nil { // that a client gives up is not the operator's concern
-		g.logger.Error("could not open a connection", "error", err)
-	}
-	w.Header().Set("Retry-After", "1")
-	problem(w, http.StatusServiceUnavailable, chat.Errorf(chat.Unavailable, "The server cannot serve now. Please try again."))
-}
-
-// problem answers as the HTTP API does, by RFC 9457.
-func problem(w http.ResponseWriter, status int, err *chat.Error) {
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(struct {
-		Title  string    `json:"title"`
-		Status int       `json:"status"`
-		Detail string    `json:"detail"`
-		Code   chat.Code `json:"code"`
-	}{http.StatusText(status), status, err.Message, err.Code}) // the client has gone if this fails
+func unavailable(cause error) error {
+	return &chat.Error{Code: chat.Unavailable, Message: "The server cannot serve now. Please try again.", RetryAfter: time.Second, Cause: cause}
 }

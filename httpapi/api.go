@@ -32,8 +32,8 @@ type Config struct {
 	// Push reaches people who are away; nil is no Web Push.
 	Push Push
 
-	// Socket answers GET /ws; nil where sockets are served elsewhere. It gets the connection as it is.
-	Socket http.Handler
+	// Socket upgrades GET /ws; nil where sockets are served elsewhere.
+	Socket Socket
 	// Await serves a person without a socket: it calls look until that finds something, or something that is never stored
 	// was told, or wait is over. id is that of the last call's connection, or empty. Nil: nobody is served so.
 	Await func(ctx context.Context, p Principal, id string, wait time.Duration, look func(context.Context) (found bool, err error)) (Mail, error)

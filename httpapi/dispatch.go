@@ -1,7 +1,9 @@
 package httpapi
 
 import (
+	"log/slog"
 	"net/http"
+	"strings"
 
 	"parley/chat"
 )
@@ -42,17 +44,42 @@ func (p probe) Write(b []byte) (int, error) { return len(b), nil }
 // WriteHeader implements http.ResponseWriter.
 func (p probe) WriteHeader(int) {}
 
-// withSocket serves GET /ws as it comes: an upgrade takes the connection over, so nothing may wrap its writer. The rest
-// goes to next.
+// withSocket serves GET /ws as it comes: an upgrade takes the connection over, so nothing may wrap its writer. What is not
+// upgraded is answered as by any other route. The rest goes to next.
 func (a *api) withSocket(next http.Handler) http.Handler {
 	if a.Socket == nil {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/ws" {
-			a.Socket.ServeHTTP(w, r)
+		if r.URL.Path != "/ws" {
+			next.ServeHTTP(w, r)
 			return
 		}
-		next.ServeHTTP(w, r)
+		var err error
+		upgrade := strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
+		if upgrade {
+			if err = a.Socket.Open(w, r); err == nil {
+				return
+			}
+		}
+		r.Pattern = "/ws"
+		a.observe(a.harden(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if upgrade {
+				a.notOpened(w, r, err)
+				return
+			}
+			w.Header().Set("Upgrade", "websocket")
+			p := newProblem(r.Context(), chat.Errorf(chat.InvalidRequest, "This is the address of the socket: connect by WebSocket."))
+			p.Status, p.Title = http.StatusUpgradeRequired, http.StatusText(http.StatusUpgradeRequired)
+			writeProblem(w, p)
+		}))).ServeHTTP(w, r)
 	})
+}
+
+func (a *api) notOpened(w http.ResponseWriter, r *http.Request, err error) {
+	ctx := r.Context()
+	if e := chat.AsError(err); e.Code == chat.Unavailable && e.Cause != nil && ctx.Err() == nil { // that a client gives up is not the operator's concern
+		a.log.ErrorContext(ctx, "could not open a connection", slog.String("requestId", requestID(ctx)), slog.Any("error", e.Cause))
+	}
+	writeProblem(w, a.problem(ctx, err))
 }

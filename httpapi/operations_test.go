@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -205,18 +206,24 @@ func TestNoSecretsInTheLog(t *testing.T) {
 	}
 }
 
-// A socket takes the connection over, so its handler must get the writer as the server made it.
+// opening is a socket that is opened by calling it.
+type opening func(w http.ResponseWriter, r *http.Request) error
+
+func (o opening) Open(w http.ResponseWriter, r *http.Request) error { return o(w, r) }
+
+// A socket takes the connection over, so it must get the writer as the server made it.
 func TestSocketGetsTheConnection(t *testing.T) {
 	s := newServer(t, func(c *httpapi.Config) {
-		c.Socket = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.Socket = opening(func(w http.ResponseWriter, r *http.Request) error {
 			conn, rw, err := w.(http.Hijacker).Hijack()
 			if err != nil {
 				t.Error(err)
-				return
+				return nil
 			}
 			_, _ = rw.WriteString("HTTP/1.1 101 Switching Protocols\r\n\r\nticket " + r.URL.Query().Get("ticket"))
 			_ = rw.Flush()
 			_ = conn.Close()
+			return nil
 		})
 	})
 	web := httptest.NewServer(s.handler)
@@ -226,10 +233,50 @@ func TestSocketGetsTheConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	fmt.Fprintf(conn, "GET /ws?ticket=t1 HTTP/1.1\r\nHost: x\r\n\r\n")
+	fmt.Fprintf(conn, "GET /ws?ticket=t1 HTTP/1.1\r\nHost: x\r\nUpgrade: WebSocket\r\n\r\n")
 	line, err := bufio.NewReader(conn).ReadString('\n')
 	if err != nil || !strings.Contains(line, "101") {
 		t.Errorf("%q, %v", line, err)
+	}
+}
+
+// What is not upgraded is answered by a whole problem, as everywhere; why a socket could not be opened is for the log alone.
+func TestSocketThatIsNotOpened(t *testing.T) {
+	var refusal error
+	s := newServer(t, func(c *httpapi.Config) {
+		c.Socket = opening(func(http.ResponseWriter, *http.Request) error { return refusal })
+	})
+	for name, test := range map[string]struct {
+		upgrade string
+		refusal error
+		status  int
+		code    chat.Code
+	}{
+		"no upgrade":      {"", nil, http.StatusUpgradeRequired, chat.InvalidRequest},
+		"another upgrade": {"h2c", nil, http.StatusUpgradeRequired, chat.InvalidRequest},
+		"foreign origin":  {"websocket", chat.Errorf(chat.Forbidden, "Not from there."), http.StatusForbidden, chat.Forbidden},
+		"store fails": {"websocket", &chat.Error{Code: chat.Unavailable, Message: "Not now.", RetryAfter: time.Second, Cause: errors.New("the cause")},
+			http.StatusServiceUnavailable, chat.Unavailable},
+	} {
+		refusal = test.refusal
+		answer := s.do(call{method: "GET", path: "/ws?ticket=t1", header: map[string]string{"Upgrade": test.upgrade}})
+		var p httpapi.Problem
+		if err := json.Unmarshal(answer.Body, &p); err != nil {
+			t.Fatalf("%s: %s: %v", name, answer.Body, err)
+		}
+		if answer.Status != test.status || p.Status != test.status || p.Code != test.code || p.Type != "about:blank" || p.Title != http.StatusText(test.status) ||
+			p.Detail == "" || p.RequestID == "" || p.RequestID != answer.Header.Get("X-Request-Id") || bytes.Contains(answer.Body, []byte("cause")) {
+			t.Errorf("%s: %d %s", name, answer.Status, answer.Body)
+		}
+		if got := answer.Header.Get("Upgrade"); (got == "websocket") != (test.status == http.StatusUpgradeRequired) {
+			t.Errorf("%s: Upgrade %q", name, got)
+		}
+		if got := answer.Header.Get("Retry-After"); (got == "1") != (test.code == chat.Unavailable) {
+			t.Errorf("%s: Retry-After %q", name, got)
+		}
+	}
+	if text := s.log.String(); !strings.Contains(text, "the cause") || strings.Contains(text, "t1") {
+		t.Errorf("the log: %s", text)
 	}
 }
 

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"net/http"
 	"net/url"
 	"time"
 
@@ -123,6 +124,12 @@ type Mail struct {
 	ConnectionID string
 	Signals      [][]byte      // encoded frames
 	Retry        time.Duration // after which to ask again; zero is at once, where there was waiting
+}
+
+// Socket opens sockets; *gateway.Gateway implements it.
+type Socket interface {
+	// Open answers a request for an upgrade, and takes its connection over. An error says that it did not answer.
+	Open(w http.ResponseWriter, r *http.Request) error
 }
 
 // Push reaches people who are away; *notify.Notifier implements it. Refusals are *chat.Error. Safe for concurrent use.

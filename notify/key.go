@@ -99,7 +99,17 @@ func local(host string) bool {
 	if address, err := netip.ParseAddr(host); err == nil {
 		return !public(address)
 	}
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || !strings.Contains(host, ".")
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || !strings.Contains(host, ".") || endsInNumber(host)
+}
+
+// endsInNumber tells a host that some programs take for an IPv4 address, in octal, hexadecimal or with parts left out: no
+// domain ends so.
+func endsInNumber(host string) bool {
+	last := host[strings.LastIndexByte(host, '.')+1:]
+	if hex, ok := strings.CutPrefix(last, "0x"); ok {
+		return strings.Trim(hex, "0123456789abcdef") == ""
+	}
+	return strings.Trim(last, "0123456789") == ""
 }
 
 // subject is the subject of a push to s.

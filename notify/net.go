@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -18,16 +19,17 @@ const (
 	pushTimeout = 20 * time.Second // for one push, all of it
 	dialTimeout = 10 * time.Second
 	maxConns    = 16 // to one push service
+	pushPort    = "443"
 )
 
 // errPrivate says that an endpoint leads to an address that is not on the public internet.
-var errPrivate = errors.New("the address is not public")
+var errPrivate = errors.New("the address is not public, or not that of HTTPS")
 
 // newClient makes the one HTTP client for all push services.
 func newClient(allowLoopback bool) *http.Client {
 	dialer := &net.Dialer{Timeout: dialTimeout, ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
 		to, err := netip.ParseAddrPort(address)
-		if err != nil || !reachable(to.Addr(), allowLoopback) {
+		if err != nil || !reachable(to, allowLoopback) {
 			return errPrivate
 		}
 		return nil
@@ -43,9 +45,10 @@ func newClient(allowLoopback bool) *http.Client {
 	}
 }
 
-// reachable tells whether an endpoint may be at an address.
-func reachable(a netip.Addr, allowLoopback bool) bool {
-	return public(a) || allowLoopback && a.Unmap().IsLoopback()
+// reachable tells whether an endpoint may be at an address: by HTTPS alone, so that nobody makes this server speak to
+// what listens elsewhere.
+func reachable(to netip.AddrPort, allowLoopback bool) bool {
+	return public(to.Addr()) && strconv.Itoa(int(to.Port())) == pushPort || allowLoopback && to.Addr().Unmap().IsLoopback()
 }
 
 // public tells addresses of the public internet from all others: private, shared, local, multicast and reserved ones,

@@ -133,6 +133,8 @@ func checkEndpoint(endpoint string, allowLoopback bool) error {
 		return refuse(field, "The endpoint must be an https URL.")
 	case local(u.Hostname()):
 		return refuse(field, "The endpoint must be on the public internet.")
+	case u.Port() != "" && u.Port() != pushPort:
+		return refuse(field, "The endpoint must be at port 443.")
 	}
 	return nil
 }

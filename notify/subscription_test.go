@@ -45,6 +45,8 @@ func TestHostile(t *testing.T) {
 			"https://localhost/", "https://LOCALHOST./", "https://x.localhost/", "https://intranet/", "https://127.0.0.1/", "https://10.1.2.3/", "https://169.254.169.254/latest",
 			"https://[::1]/", "https://[::ffff:127.0.0.1]/", "https://[64:ff9b::7f00:1]/", "https://[2002:7f00:1::]/", "https://[fe80::1]/", "https://[fe80::1%25lo]/",
 			"https://0.0.0.0/", "https://[::]/", "https://2130706433/", "https://0x7f000001/", "https://224.0.0.1/", "https://:443/",
+			"https://0x7f.1/", "https://0X7F.0x0.0.1/", "https://0177.0.0.1/", "https://127.1/", "https://8.8.8.8.0x/", "https://1.2.3.4.5/", "https://127.0.0.1./", "https://0x7f.1./",
+			"https://push.example.org:25/", "https://push.example.org:80/", "https://push.example.org:8443/", "https://8.8.8.8:6379/",
 		},
 		"keys.p256dh": {
 			"", "!", strings.Repeat("A", 200), b64(make([]byte, 65)), b64(append([]byte{4}, make([]byte, 64)...)), good().P256dh[:80], good().P256dh + "AA",
@@ -74,6 +76,28 @@ func TestHostile(t *testing.T) {
 			if e := chat.AsError(err); err == nil || e.Code != chat.InvalidRequest || e.Field != field {
 				t.Errorf("%s %.60q: %v", field, v, err)
 			}
+		}
+	}
+}
+
+// TestNames: hosts that only look a little like numbers are names.
+func TestNames(t *testing.T) {
+	for _, endpoint := range []string{"https://push.example.org:443/x", "https://8.8.8.8/x", "https://1.2.3.example/x", "https://0xab.cafe/x", "https://a.0xyz/x", "https://push.example.org./x"} {
+		if err := checkEndpoint(endpoint, false); err != nil {
+			t.Errorf("%s: %v", endpoint, err)
+		}
+	}
+}
+
+// TestReachable: what is asked when the address is known.
+func TestReachable(t *testing.T) {
+	for address, want := range map[string][2]bool{ // without and with loopback allowed
+		"8.8.8.8:443": {true, true}, "8.8.8.8:25": {false, false}, "[2606:4700::1]:443": {true, true}, "[2606:4700::1]:80": {false, false},
+		"127.0.0.1:443": {false, true}, "127.0.0.1:8090": {false, true}, "[::1]:80": {false, true}, "10.0.0.1:443": {false, false},
+	} {
+		to := netip.MustParseAddrPort(address)
+		if got := [2]bool{reachable(to, false), reachable(to, true)}; got != want {
+			t.Errorf("%s: %v, want %v", address, got, want)
 		}
 	}
 }
