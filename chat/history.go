@@ -91,7 +91,7 @@ func (s *Service) messageByID(ctx context.Context, roomID, messageID string) (Me
 	return Message{}, Errorf(NotFound, "There is no such message in this room.")
 }
 
-// check refuses bounds that make no sense.
+// check refuses bounds that make no sense. A number above all that a log can have is as good as the largest.
 func (q *PageQuery) check() error {
 	set := 0
 	for field, b := range map[string]*int64{"before": q.Before, "after": q.After, "around": q.Around, "at": q.At} {
@@ -105,14 +105,23 @@ func (q *PageQuery) check() error {
 			}
 			continue
 		}
-		if *b < 0 || *b >= maxSeq {
-			return invalid(field, "%s must be a log number.", field)
+		if *b < 0 {
+			return invalid(field, "%s cannot be negative.", field)
 		}
 	}
+	q.Before, q.After, q.Around = seqBound(q.Before), seqBound(q.After), seqBound(q.Around)
 	if set > 1 {
 		return invalid("before", "Only one of before, after, around and at can be given.")
 	}
 	return nil
+}
+
+func seqBound(b *int64) *int64 {
+	if b == nil || *b <= maxSeq {
+		return b
+	}
+	largest := int64(maxSeq)
+	return &largest
 }
 
 // maxSeq is above every log number: they keep their order in text, and are exact in JavaScript.

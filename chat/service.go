@@ -240,6 +240,15 @@ func (s *Service) member(ctx context.Context, roomID, userID string) (Room, erro
 
 const maxID = 64 // bytes of an id that Parley makes
 
+// AskedLimit is the limit of a list as somebody wrote it: to the methods of Service zero means the default, so who writes a
+// zero must be told that it is none.
+func AskedLimit(n int) int {
+	if n == 0 {
+		return -1
+	}
+	return n
+}
+
 // clampLimit turns the limit of a list as asked into one that is served.
 func clampLimit(limit int) (int, error) {
 	switch {

@@ -70,7 +70,7 @@ func TestRequests(t *testing.T) {
 			{"not JSON", "error invalid_request"},
 			{"\xff", "error invalid_request"},
 			{`{"action":"sendMessage","requestId":"9","data":{"roomId":"r1"}}`, "error invalid_request for 9"},
-			{`{"action":"sendMessage","requestId":"10","data":{"roomId":"r2","content":"x"}}`, "error forbidden for 10"},
+			{`{"action":"sendMessage","requestId":"10","data":{"roomId":"r2","content":"x","clientMessageId":"x"}}`, "error forbidden for 10"},
 			{`{"action":"getMessages","requestId":"11","data":{"roomId":"r1","limit":99}}`, "error internal for 11"},
 		} {
 			ada.send("%s", c.request)

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -45,7 +46,25 @@ func (a *api) authenticate(ctx huma.Context, next func(huma.Context)) {
 		}
 		ctx = huma.WithValue(ctx, principalKey, p)
 	}
+	if err := checkQuery(ctx.Operation(), r.URL); err != nil {
+		writeProblem(w, newProblem(r.Context(), err))
+		return
+	}
 	next(&statusContext{humaContext: ctx})
+}
+
+// checkQuery refuses a number or the like that is named and then not given, which huma takes for one left out.
+func checkQuery(op *huma.Operation, u *url.URL) *chat.Error {
+	if u.RawQuery == "" {
+		return nil
+	}
+	q := u.Query()
+	for _, p := range op.Parameters {
+		if p.In == "query" && p.Schema.Type != huma.TypeString && q.Has(p.Name) && q.Get(p.Name) == "" {
+			return &chat.Error{Code: chat.InvalidRequest, Field: p.Name, Message: p.Name + " is empty."}
+		}
+	}
+	return nil
 }
 
 func (a *api) principal(r *http.Request) (Principal, error) {

@@ -3,7 +3,6 @@ package httpapi_test
 import (
 	"bytes"
 	"fmt"
-	"math"
 	"strings"
 	"testing"
 
@@ -64,6 +63,9 @@ func TestBadInput(t *testing.T) {
 		{"seq is negative", "PUT", "/rooms/" + room + "/read", `{"seq":-1}`, 400, chat.InvalidRequest, "seq"},
 		{"seq is over all numbers", "PUT", "/rooms/" + room + "/read", `{"seq":1e400}`, 400, chat.InvalidRequest, ""},
 		{"sync of text", "POST", "/sync", `{"rooms":{"r":"1"}}`, 400, chat.InvalidRequest, ""},
+		{"sync without rooms", "POST", "/sync", `{}`, 400, chat.InvalidRequest, "rooms"},
+		{"sync that waits long", "POST", "/sync", `{"rooms":{},"wait":26}`, 400, chat.InvalidRequest, "wait"},
+		{"sync that waits back", "POST", "/sync", `{"rooms":{},"wait":-1}`, 400, chat.InvalidRequest, "wait"},
 		{"sync of a list", "POST", "/sync", `{"rooms":["r"]}`, 400, chat.InvalidRequest, "rooms"},
 		{"sync from a negative number", "POST", "/sync", `{"rooms":{"r":-1}}`, 400, chat.InvalidRequest, "rooms"},
 		{"kind unknown", "POST", "/rooms", obj{"kind": "secret", "name": "x"}, 400, chat.InvalidRequest, "kind"},
@@ -81,10 +83,13 @@ func TestBadInput(t *testing.T) {
 		{"limit is huge", "GET", to + "?limit=1000000", nil, 400, chat.InvalidRequest, "limit"},
 		{"limit is over all integers", "GET", to + "?limit=99999999999999999999", nil, 400, chat.InvalidRequest, "limit"},
 		{"limit is zero", "GET", to + "?limit=0", nil, 400, chat.InvalidRequest, "limit"},
+		{"limit is empty", "GET", "/users?limit=", nil, 400, chat.InvalidRequest, "limit"},
+		{"before is empty", "GET", to + "?before=&limit=5", nil, 400, chat.InvalidRequest, "before"},
+		{"thumbnail is empty", "GET", "/files/x?thumbnail=", nil, 400, chat.InvalidRequest, "thumbnail"},
 		{"limit is negative", "GET", "/users?limit=-1", nil, 400, chat.InvalidRequest, "limit"},
 		{"limit is text", "GET", to + "?limit=all", nil, 400, chat.InvalidRequest, "limit"},
 		{"before is negative", "GET", to + "?before=-5", nil, 400, chat.InvalidRequest, "before"},
-		{"before is the largest number", "GET", to + fmt.Sprintf("?before=%d", math.MaxInt64), nil, 400, chat.InvalidRequest, "before"},
+		{"before is over all integers", "GET", to + "?before=9223372036854775808", nil, 400, chat.InvalidRequest, "before"},
 		{"two bounds", "GET", to + "?before=5&after=1", nil, 400, chat.InvalidRequest, ""},
 		{"cursor of nonsense", "GET", "/users?cursor=..%2F..%2Fetc", nil, 400, chat.InvalidRequest, "cursor"},
 		{"scope unknown", "GET", "/rooms?scope=all", nil, 400, chat.InvalidRequest, "scope"},
@@ -118,6 +123,9 @@ func TestBadInput(t *testing.T) {
 			p := a.problem()
 			if p.Code != h.code || h.field != "" && p.Field != h.field {
 				t.Errorf("refused as %s about %q, want %s about %q: %s", p.Code, p.Field, h.code, h.field, p.Detail)
+			}
+			if strings.Contains(strings.ToLower(p.Detail), "expected") || strings.HasPrefix(p.Detail, "Invalid") || !strings.HasSuffix(p.Detail, ".") {
+				t.Errorf("no sentence for people: %s", p.Detail)
 			}
 			if bytes.Contains(a.Body, []byte("secret word")) || bytes.Contains(a.Body, []byte("goroutine")) || len(a.Body) > 1000 {
 				t.Errorf("tells too much: %.2000s", a.Body)

@@ -68,12 +68,12 @@ type Paging struct {
 	Limit  optional[int] `query:"limit" doc:"At most so many, 1 to 100; 50 if it is left out."`
 }
 
-// limit is what to tell the core, to which zero is the default: who writes a zero is told that it is wrong.
+// limit is what to tell the core of a limit that may have been left out.
 func limit(o optional[int]) int {
-	if o.set && o.value == 0 {
-		return -1
+	if !o.set {
+		return 0
 	}
-	return o.value
+	return chat.AskedLimit(o.value)
 }
 
 // wholes makes messages of the core ready for the wire.

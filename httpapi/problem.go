@@ -6,11 +6,9 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/validation"
 
 	"parley/chat"
 )
@@ -147,34 +145,11 @@ func humaError(m *huma.ErrorModel) *chat.Error {
 	case m.Status >= http.StatusInternalServerError:
 		return chat.Errorf(chat.InvalidRequest, "The request could not be read.")
 	case len(m.Errors) > 0:
-		_, field, _ := strings.Cut(m.Errors[0].Location, ".") // "body.name", "query.limit"
-		message := sentence(m.Errors[0].Message)
-		if name, ok := missing(m.Errors[0].Message); ok {
-			field = strings.TrimPrefix(field+"."+name, ".")
-			message = field + " is missing."
-		}
-		return &chat.Error{Code: chat.InvalidRequest, Field: field, Message: message}
+		return unfit(m.Errors[0])
 	case m.Detail != "":
 		return chat.Errorf(chat.InvalidRequest, "%s", sentence(m.Detail))
 	}
 	return chat.Errorf(chat.InvalidRequest, "The request is not valid.")
-}
-
-// missing reads the name of a missing member out of huma's sentence about it.
-func missing(message string) (name string, ok bool) {
-	before, after, _ := strings.Cut(validation.MsgExpectedRequiredProperty, "%s")
-	name, ok = strings.CutPrefix(message, before)
-	if !ok {
-		return "", false
-	}
-	return strings.CutSuffix(name, after)
-}
-
-func sentence(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + strings.TrimSuffix(s[1:], ".") + "."
 }
 
 type humaContext = huma.Context // under a name that its method Context leaves free

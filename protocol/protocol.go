@@ -10,7 +10,7 @@ const Subprotocol = "parley.v1"
 // limits keep it from that) is still sent.
 const MaxFrame = 32 << 10
 
-// MaxRequestID is the longest request id in bytes that is echoed.
+// MaxRequestID is the longest request id in bytes. A longer one is refused, by an error that carries so much of it.
 const MaxRequestID = 128
 
 // Action says what a client asks for.

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"slices"
 	"unicode/utf8"
 
 	"parley/chat"
@@ -20,7 +21,7 @@ type Request struct {
 
 // Decode reads a frame. It checks the form only: what values mean is checked by the core. Unknown fields are ignored,
 // null stands for an absent field. The error is an *chat.Error with code InvalidRequest; RequestID is then set if it
-// could be read.
+// could be read, cut to MaxRequestID.
 func Decode(frame []byte) (Request, error) {
 	if len(frame) > MaxFrame {
 		return Request{}, &chat.Error{Code: chat.InvalidRequest, Message: "A frame has at most 32 KiB."}
@@ -43,7 +44,7 @@ func (r *Request) decode(s *scanner) {
 		s.fail("", "A frame must be a JSON object.")
 		return
 	}
-	dataAt := -1
+	given, dataAt := false, -1
 	var l list
 	for key, ok := s.key(&l); ok; key, ok = s.key(&l) {
 		switch key {
@@ -51,11 +52,12 @@ func (r *Request) decode(s *scanner) {
 			r.Action = Action(s.str(key))
 		case "requestId":
 			if r.RequestID = s.str(key); len(r.RequestID) > MaxRequestID {
-				s.fail(key, "requestId has at most 128 bytes.")
+				s.fail(key, "requestId has at most 128 bytes. This answer carries its beginning.")
 			}
 		case "data":
 			if r.Action != "" {
 				r.data(s)
+				given = true
 				continue
 			}
 			dataAt = s.pos // what it means is known once the action has come
@@ -73,6 +75,8 @@ func (r *Request) decode(s *scanner) {
 		s.err = at.err
 	case !r.Action.known():
 		s.fail("action", "There is no such action.")
+	case !given:
+		s.lacks(r.Action.needs(), 0)
 	}
 }
 
@@ -84,12 +88,38 @@ func (a Action) known() bool {
 	return false
 }
 
+// needs are the fields without which a request means nothing, the rest empty.
+func (a Action) needs() [3]string {
+	switch a {
+	case SendMessage:
+		return [3]string{"roomId", "content", "clientMessageId"}
+	case GetMessages, Typing:
+		return [3]string{"roomId"}
+	case Sync:
+		return [3]string{"rooms"}
+	case MarkRead:
+		return [3]string{"roomId", "seq"}
+	}
+	return [3]string{}
+}
+
+// lacks fails if one of the fields needed is not among those given, which has a bit for each.
+func (s *scanner) lacks(needs [3]string, given uint) {
+	for i, field := range needs {
+		if field != "" && given&(1<<i) == 0 {
+			s.fail(field, field+" is missing.")
+		}
+	}
+}
+
 func (r *Request) data(s *scanner) {
 	if !r.Action.known() {
 		s.fail("action", "There is no such action.")
 		return
 	}
+	needs, given := r.Action.needs(), uint(0)
 	if s.null() {
+		s.lacks(needs, given)
 		return
 	}
 	if !s.open('{') {
@@ -98,6 +128,12 @@ func (r *Request) data(s *scanner) {
 	}
 	var l list
 	for key, ok := s.key(&l); ok; key, ok = s.key(&l) {
+		if s.null() {
+			continue
+		}
+		if i := slices.Index(needs[:], key); i >= 0 {
+			given |= 1 << i
+		}
 		switch r.Action {
 		case SendMessage:
 			r.message(s, key)
@@ -111,6 +147,7 @@ func (r *Request) data(s *scanner) {
 			s.skip()
 		}
 	}
+	s.lacks(needs, given)
 }
 
 func (r *Request) message(s *scanner, key string) {
@@ -133,9 +170,6 @@ func (r *Request) message(s *scanner, key string) {
 
 // attachments reads which files a message takes along. What else a client says of them is not asked.
 func attachments(s *scanner) (out []chat.FileRef) {
-	if s.null() {
-		return nil
-	}
 	if !s.open('[') {
 		s.fail("attachments", "attachments must be a list.")
 		return nil
@@ -172,7 +206,7 @@ func (r *Request) page(s *scanner, key string) {
 		r.Page.Around = s.integer(key)
 	case "limit":
 		if n := s.integer(key); n != nil {
-			r.Page.Limit = int(*n)
+			r.Page.Limit = chat.AskedLimit(int(*n))
 		}
 	default:
 		s.skip()
@@ -182,9 +216,6 @@ func (r *Request) page(s *scanner, key string) {
 func (r *Request) rooms(s *scanner, key string) {
 	if key != "rooms" {
 		s.skip()
-		return
-	}
-	if s.null() {
 		return
 	}
 	if !s.open('{') {
@@ -233,10 +264,14 @@ func findRequestID(frame []byte) string {
 			return ""
 		}
 		id := s.text()
-		if s.err != nil || len(id) > MaxRequestID || !utf8.ValidString(id) {
+		if s.err != nil || !utf8.ValidString(id) {
 			return ""
 		}
-		return id
+		cut := min(len(id), MaxRequestID)
+		for cut < len(id) && !utf8.RuneStart(id[cut]) {
+			cut--
+		}
+		return id[:cut]
 	}
 	return ""
 }

@@ -18,17 +18,21 @@ func TestDecode(t *testing.T) {
 	for frame, want := range map[string]protocol.Request{
 		`{"action":"sendMessage","requestId":"1","data":{"roomId":"r","content":"hi \u00e9\ud83d\ude00\n","clientMessageId":"c","replyTo":"m"}}`: {
 			Action: protocol.SendMessage, RequestID: "1", Message: chat.NewMessage{RoomID: "r", Content: "hi é😀\n", ClientMessageID: "c", ReplyTo: "m"}},
-		` { "data" : {"content":"x", "roomId":"r" } , "action" : "sendMessage" } `: {
-			Action: protocol.SendMessage, Message: chat.NewMessage{RoomID: "r", Content: "x"}},
-		`{"action":"sendMessage","data":{"attachments":[{"fileId":"f","size":3,"new":[{}]},{}],"replyTo":null}}`: {
-			Action: protocol.SendMessage, Message: chat.NewMessage{Attachments: []chat.FileRef{{FileID: "f"}, {}}}},
+		` { "data" : {"content":"x", "roomId":"r", "clientMessageId":"c" } , "action" : "sendMessage" } `: {
+			Action: protocol.SendMessage, Message: chat.NewMessage{RoomID: "r", Content: "x", ClientMessageID: "c"}},
+		`{"action":"sendMessage","data":{"roomId":"r","content":"","clientMessageId":"c","attachments":[{"fileId":"f","size":3,"new":[{}]},{}],"replyTo":null}}`: {
+			Action: protocol.SendMessage, Message: chat.NewMessage{RoomID: "r", ClientMessageID: "c", Attachments: []chat.FileRef{{FileID: "f"}, {}}}},
 		`{"action":"getMessages","requestId":"q","data":{"roomId":"r","before":7,"after":null,"around":-1,"limit":50}}`: {
 			Action: protocol.GetMessages, RequestID: "q", RoomID: "r", Page: chat.PageQuery{Before: n(7), Around: n(-1), Limit: 50}},
-		`{"action":"getClients","data":{}}`:                         {Action: protocol.GetClients},
-		`{"action":"getClients","data":{"roomId":"r"}}`:             {Action: protocol.GetClients, RoomID: "r"},
-		`{"action":"sync","data":{"rooms":{"a":1,"b":0}}}`:          {Action: protocol.Sync, Rooms: map[string]int64{"a": 1, "b": 0}},
-		`{"action":"typing","data":{"roomId":"r","seq":"ignored"}}`: {Action: protocol.Typing, RoomID: "r"},
-		`{"action":"markRead","data":{"roomId":"r","seq":9}}`:       {Action: protocol.MarkRead, RoomID: "r", Seq: 9},
+		`{"action":"getMessages","data":{"roomId":"r","limit":null}}`: {Action: protocol.GetMessages, RoomID: "r"},
+		`{"action":"getMessages","data":{"roomId":"r","limit":0}}`:    {Action: protocol.GetMessages, RoomID: "r", Page: chat.PageQuery{Limit: -1}},
+		`{"action":"markRead","data":{"seq":0,"roomId":"r"}}`:         {Action: protocol.MarkRead, RoomID: "r"},
+		`{"action":"sync","data":{"rooms":{}}}`:                       {Action: protocol.Sync, Rooms: map[string]int64{}},
+		`{"action":"getClients","data":{}}`:                           {Action: protocol.GetClients},
+		`{"action":"getClients","data":{"roomId":"r"}}`:               {Action: protocol.GetClients, RoomID: "r"},
+		`{"action":"sync","data":{"rooms":{"a":1,"b":0}}}`:            {Action: protocol.Sync, Rooms: map[string]int64{"a": 1, "b": 0}},
+		`{"action":"typing","data":{"roomId":"r","seq":"ignored"}}`:   {Action: protocol.Typing, RoomID: "r"},
+		`{"action":"markRead","data":{"roomId":"r","seq":9}}`:         {Action: protocol.MarkRead, RoomID: "r", Seq: 9},
 		`{"action":"ping"}`: {Action: protocol.Ping},
 		`{"action":"ping","data":null,"requestId":null}`:             {Action: protocol.Ping},
 		`{"action":"ping","data":{"x":[1,-0.5e+3,true,false,null]}}`: {Action: protocol.Ping},
@@ -80,7 +84,20 @@ func TestDecodeRefuses(t *testing.T) {
 		"number 1.":          {`{"action":"ping","requestId":"7","x":1.}`, "7", ""},
 		"word":               {`{"action":"ping","requestId":"7","x":nul}`, "7", ""},
 		"id of a type":       {`{"action":"ping","requestId":7}`, "", "requestId"},
-		"id too long":        {`{"action":"ping","requestId":"` + strings.Repeat("7", 129) + `"}`, "", "requestId"},
+		"id too long":        {`{"action":"ping","requestId":"` + strings.Repeat("7", 129) + `"}`, strings.Repeat("7", 128), "requestId"},
+		"id cut in a letter": {`{"action":"ping","requestId":"x` + strings.Repeat("ü", 64) + `"}`, "x" + strings.Repeat("ü", 63), "requestId"},
+		"no data":            {`{"action":"sync","requestId":"7"}`, "7", "rooms"},
+		"data of null":       {`{"action":"sync","requestId":"7","data":null}`, "7", "rooms"},
+		"data of null first": {`{"data":null,"action":"sync","requestId":"7"}`, "7", "rooms"},
+		"no rooms":           {`{"action":"sync","requestId":"7","data":{}}`, "7", "rooms"},
+		"rooms null":         {`{"action":"sync","requestId":"7","data":{"rooms":null}}`, "7", "rooms"},
+		"no seq":             {`{"action":"markRead","requestId":"7","data":{"roomId":"r"}}`, "7", "seq"},
+		"seq null":           {`{"action":"markRead","requestId":"7","data":{"roomId":"r","seq":null}}`, "7", "seq"},
+		"no room to read":    {`{"action":"markRead","requestId":"7","data":{"seq":1}}`, "7", "roomId"},
+		"no room to type":    {`{"action":"typing","requestId":"7","data":{}}`, "7", "roomId"},
+		"no room's messages": {`{"action":"getMessages","requestId":"7","data":{"limit":1}}`, "7", "roomId"},
+		"no content":         {`{"action":"sendMessage","requestId":"7","data":{"roomId":"r","clientMessageId":"c"}}`, "7", "content"},
+		"no clientMessageId": {`{"action":"sendMessage","requestId":"7","data":{"roomId":"r","content":"x","clientMessageId":null}}`, "7", "clientMessageId"},
 		"too large":          {`{"action":"ping","requestId":"7","x":"` + strings.Repeat("x", protocol.MaxFrame) + `"}`, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
