@@ -49,6 +49,7 @@ const (
 	maxFrame   = 32 << 10  // bytes of one WebSocket frame
 	maxMessage = 128 << 10 // bytes of one WebSocket message
 	maxBody    = 10 << 20  // bytes of an HTTP request
+	maxAnswer  = 6 << 20   // bytes of what a function returns
 )
 
 func (l Limits) withDefaults() Limits {

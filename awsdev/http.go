@@ -28,7 +28,7 @@ func (h *House) proxy(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var resp events.APIGatewayV2HTTPResponse
-	if err := json.Unmarshal(answer, &resp); err != nil || resp.StatusCode == 0 {
+	if err := json.Unmarshal(answer, &resp); err != nil || resp.StatusCode == 0 || len(answer) > maxAnswer {
 		gatewayError(w, http.StatusInternalServerError, "Internal Server Error")
 		return
 	}

@@ -28,6 +28,8 @@ type Config struct {
 	Avatars  Avatars
 	Limiter  chat.Limiter
 	Files    Files // required if the service takes attachments
+	// Exports keeps what people take home where an answer cannot be so large; nil: it is written while it is read.
+	Exports Exports
 
 	// Push reaches people who are away; nil is no Web Push.
 	Push Push

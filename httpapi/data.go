@@ -59,7 +59,10 @@ func (a *api) dataRoutes() {
 		about: "All messages lose their content, files and settings are removed, all sessions end. The username is never given to anybody again. " +
 			"This cannot be taken back.", status: http.StatusOK, access: counted}, a.eraseMe)
 	op := a.operation(route{id: "exportMe", method: http.MethodGet, path: "/me/export", tag: "profile", summary: "Everything about oneself",
-		about: "A download. It is written while it is read; if it was cut off it is no valid JSON.", access: counted})
+		about: "A download, or where answers cannot be so large a redirect to one, whose link holds for a quarter of an hour. " +
+			"If it was cut off it is no valid JSON.", access: counted})
+	op.Responses[strconv.Itoa(http.StatusSeeOther)] = &huma.Response{Description: "The download is elsewhere",
+		Headers: map[string]*huma.Param{"Location": {Schema: &huma.Schema{Type: huma.TypeString}}}}
 	op.Responses[strconv.Itoa(http.StatusOK)] = &huma.Response{Description: "Everything that the server keeps of oneself",
 		Content: map[string]*huma.MediaType{"application/json": {Schema: a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Export](), true, "")}}}
 	huma.Register(a.huma, op, func(context.Context, *none) (*huma.StreamResponse, error) {
@@ -106,13 +109,31 @@ func (a *api) devices(ctx context.Context, userID string) ([]chat.PushSubscripti
 	return a.Push.Subscriptions(ctx, userID)
 }
 
-// export writes everything about who asks, while it is read.
+// export answers with everything about who asks, or with where that is.
 func (a *api) export(hc huma.Context) {
 	ctx := hc.Context()
 	_, w := humago.Unwrap(hc)
+	filename := "parley-" + time.Now().UTC().Format(time.DateOnly) + ".json"
+	if a.Exports != nil {
+		link, err := a.Exports.Put(ctx, me(ctx).UserID, filename, func(w io.Writer) error { return a.exportTo(ctx, &exporter{w: w}) })
+		if err != nil {
+			writeProblem(w, a.problem(ctx, err))
+			return
+		}
+		hc.SetHeader("Location", link)
+		w.WriteHeader(http.StatusSeeOther)
+		return
+	}
 	hc.SetHeader("Content-Type", "application/json")
-	hc.SetHeader("Content-Disposition", `attachment; filename="parley-`+time.Now().UTC().Format(time.DateOnly)+`.json"`)
-	e := &exporter{w: w, rc: http.NewResponseController(w)}
+	hc.SetHeader("Content-Disposition", `attachment; filename="`+filename+`"`)
+	if err := a.exportTo(ctx, &exporter{w: w, rc: http.NewResponseController(w)}); err != nil && ctx.Err() == nil {
+		a.log.ErrorContext(ctx, "an export was cut off", slog.Any("error", err))
+		panic(http.ErrAbortHandler) // so that it does not look whole
+	}
+}
+
+// exportTo writes everything about who asks.
+func (a *api) exportTo(ctx context.Context, e *exporter) error {
 	err := a.Service.Export(ctx, me(ctx).UserID, chat.Exporter{
 		Account: func(v chat.ExportedAccount) error { return e.one("account", v) },
 		Room:    func(v chat.ExportedRoom) error { return e.add("rooms", v) },
@@ -125,10 +146,7 @@ func (a *api) export(hc huma.Context) {
 	if err == nil {
 		err = e.end()
 	}
-	if err != nil && ctx.Err() == nil {
-		a.log.ErrorContext(ctx, "an export was cut off", slog.Any("error", err))
-		panic(http.ErrAbortHandler) // so that it does not look whole
-	}
+	return err
 }
 
 // exportSignIns writes what identity and push keep.
@@ -167,7 +185,7 @@ func (a *api) exportSignIns(ctx context.Context, e *exporter) error {
 // exporter writes an Export piece by piece.
 type exporter struct {
 	w    io.Writer
-	rc   *http.ResponseController
+	rc   *http.ResponseController // nil: it is not an answer
 	next int // of exportLists
 	open bool
 }
@@ -196,7 +214,9 @@ func (e *exporter) add(list string, v any) error {
 	if _, err := io.WriteString(e.w, sep); err != nil {
 		return err
 	}
-	_ = e.rc.SetWriteDeadline(time.Now().Add(time.Minute)) // as long as somebody reads
+	if e.rc != nil {
+		_ = e.rc.SetWriteDeadline(time.Now().Add(time.Minute)) // as long as somebody reads
+	}
 	return writeJSON(e.w, v)
 }
 

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/url"
 	"time"
@@ -152,6 +153,12 @@ type Avatars interface {
 	Open(ctx context.Context, name string) (image []byte, mediaType string, err error)
 	// Delete removes a picture; one that is not there is no error.
 	Delete(ctx context.Context, name string) error
+}
+
+// Exports keeps what people take home; *files.Exports implements it. Safe for concurrent use.
+type Exports interface {
+	// Put keeps what write writes and returns a short-lived link to it.
+	Put(ctx context.Context, userID, filename string, write func(io.Writer) error) (link string, err error)
 }
 
 // Files makes links to attachments, and serves those to this server; *files.Attachments implements it. Refusals are

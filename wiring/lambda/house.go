@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -179,7 +180,7 @@ func (h *house) forget(ctx context.Context, e chat.Erasure) error {
 	if err != nil {
 		return err
 	}
-	return who.Forget(ctx, e, files.NewAvatars(bucket, avatarBytes))
+	return errors.Join(who.Forget(ctx, e, files.NewAvatars(bucket, avatarBytes)), files.NewExports(bucket, nil).Remove(ctx, e.UserID))
 }
 
 // attachments are kept in the bucket, which signs its links itself.
@@ -294,5 +295,5 @@ func (h *house) makeAPI(ctx context.Context) (http.Handler, error) {
 		return nil, err
 	}
 	return httpapi.New(httpapi.Config{Service: service, Push: push{h}, Identity: who, Avatars: files.NewAvatars(bucket, avatarBytes),
-		Files: attachments, Limiter: limiter, Await: h.await, PublicURL: h.PublicURL, SocketLife: h.SocketLife, Version: h.Version, Logger: h.Logger})
+		Files: attachments, Exports: files.NewExports(bucket, nil), Limiter: limiter, Await: h.await, PublicURL: h.PublicURL, SocketLife: h.SocketLife, Version: h.Version, Logger: h.Logger})
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"parley/files"
 )
 
 // task is a part of what maintain does.
@@ -23,6 +25,7 @@ func (h *house) maintain(ctx context.Context, _ any) error {
 		{"purge rooms", h.purge},
 		{"erase accounts", h.erase},
 		{"remove files", h.sweep},
+		{"remove downloads", h.sweepExports},
 	})
 }
 
@@ -83,4 +86,12 @@ func (h *house) sweep(ctx context.Context) error {
 		return err
 	}
 	return service.SweepFiles(ctx)
+}
+
+func (h *house) sweepExports(ctx context.Context) error {
+	bucket, err := h.bucket.get(ctx)
+	if err != nil {
+		return err
+	}
+	return files.NewExports(bucket, nil).Sweep(ctx)
 }

@@ -73,6 +73,7 @@ module "files" {
   force_destroy  = !var.protect
   versioned      = true
   upload_origins = [module.cdn.url]
+  expire         = { "exports/" = 1 } # also removed by maintain
 }
 
 module "app" {
