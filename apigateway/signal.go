@@ -95,9 +95,13 @@ func (d *Deliverer) volatile(ctx context.Context, e *chat.Event, people map[stri
 	d.settle(ctx, out)
 }
 
-// ToUser implements chat.Deliverer.
-func (d *Deliverer) ToUser(ctx context.Context, userID string, e chat.Event) {
-	d.volatile(ctx, &e, map[string]bool{userID: true})
+// ToUsers implements chat.Deliverer.
+func (d *Deliverer) ToUsers(ctx context.Context, e chat.Event, userIDs ...string) {
+	people := make(map[string]bool, len(userIDs))
+	for _, id := range userIDs {
+		people[id] = true
+	}
+	d.volatile(ctx, &e, people)
 }
 
 // Online implements chat.Deliverer: who has a connection that was heard of lately.

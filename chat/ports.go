@@ -289,8 +289,8 @@ type Deliverer interface {
 	// Signal tells what is not stored, and may be dropped under load: to the members of a room but one person
 	// (Typing, Read), or if roomID is empty to everybody who shares a small room with userID and to themselves (Presence).
 	Signal(ctx context.Context, roomID, userID string, e Event)
-	// ToUser tells all connections of one person.
-	ToUser(ctx context.Context, userID string, e Event)
+	// ToUsers tells all connections of people.
+	ToUsers(ctx context.Context, e Event, userIDs ...string)
 	// Online says which of these people have a connection now.
 	Online(ctx context.Context, userIDs ...string) (map[string]bool, error)
 	// Disconnect ends the connections of a person, or only those of one session, with close code 4401.

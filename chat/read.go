@@ -43,7 +43,7 @@ func (s *Service) MarkRead(ctx context.Context, by, roomID string, seq int64) er
 		return err
 	}
 	e := Event{Read: &Read{RoomID: roomID, UserID: by, Seq: m.Seq}}
-	s.deliverer.ToUser(ctx, by, e)
+	s.deliverer.ToUsers(ctx, e, by)
 	if r.MemberCount <= smallRoom {
 		return s.tellRead(ctx, &r, by, e)
 	}
@@ -68,11 +68,7 @@ func (s *Service) tellRead(ctx context.Context, r *Room, by string, e Event) err
 	case len(open) == len(ids):
 		s.deliverer.Signal(ctx, r.RoomID, by, e)
 	default:
-		for _, id := range open {
-			if id != by {
-				s.deliverer.ToUser(ctx, id, e)
-			}
-		}
+		s.deliverer.ToUsers(ctx, e, slices.DeleteFunc(open, func(id string) bool { return id == by })...)
 	}
 	return nil
 }

@@ -63,10 +63,18 @@ func (s *Service) tell(ctx context.Context, r *Room, u *untold) error {
 	if err != nil {
 		return err
 	}
-	for _, t := range all {
-		if levels[t.userID].Tells(r.Kind, t.kind) {
-			s.deliverer.ToUser(ctx, t.userID, Event{Notified: &Notification{Kind: t.kind, Message: t.msg}})
-		}
+	all = slices.DeleteFunc(all, func(t told) bool { return !levels[t.userID].Tells(r.Kind, t.kind) })
+	for len(all) > 0 { // those of the same together: who tells may have to look up how each is reached
+		same := all[0]
+		var to []string
+		all = slices.DeleteFunc(all, func(t told) bool {
+			is := t.kind == same.kind && t.msg == same.msg
+			if is {
+				to = append(to, t.userID)
+			}
+			return is
+		})
+		s.deliverer.ToUsers(ctx, Event{Notified: &Notification{Kind: same.kind, Message: same.msg}}, to...)
 	}
 	return nil
 }

@@ -120,11 +120,13 @@ func (r *Recorder) Signal(_ context.Context, roomID, userID string, e chat.Event
 	}
 }
 
-// ToUser implements chat.Deliverer.
-func (r *Recorder) ToUser(_ context.Context, userID string, e chat.Event) {
+// ToUsers implements chat.Deliverer.
+func (r *Recorder) ToUsers(_ context.Context, e chat.Event, userIDs ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.heard[userID] = append(r.heard[userID], Heard{"", e})
+	for _, id := range userIDs {
+		r.heard[id] = append(r.heard[id], Heard{"", e})
+	}
 }
 
 // Online implements chat.Deliverer: those whom SetOnline named.

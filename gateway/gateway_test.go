@@ -238,7 +238,7 @@ func TestDisconnect(t *testing.T) {
 			t.Errorf("closed with %d", code)
 		}
 		b.hears()
-		h.hub.ToUser(context.Background(), "ada", chat.Event{Read: &chat.Read{UserID: "ada"}})
+		h.hub.ToUsers(context.Background(), chat.Event{Read: &chat.Read{UserID: "ada"}}, "ada")
 		b.hears("read ada")
 		h.hub.Disconnect(context.Background(), "ada", "")
 		if code := b.closed(); code != 4401 {

@@ -151,10 +151,18 @@ func ackRun(c *conn, events []chat.Event, frames *run, subscribed bool) []byte {
 	return out
 }
 
-// ToUser tells all connections of one person.
-func (h *Hub) ToUser(_ context.Context, userID string, e chat.Event) {
-	if u := h.user(userID); u != nil {
-		u.send(textFrame(func(dst []byte) []byte { return protocol.AppendEvent(dst, &e) }), false)
+// ToUsers tells all connections of people.
+func (h *Hub) ToUsers(_ context.Context, e chat.Event, userIDs ...string) {
+	var frame []byte
+	for _, id := range userIDs {
+		u := h.user(id)
+		if u == nil {
+			continue
+		}
+		if frame == nil {
+			frame = textFrame(func(dst []byte) []byte { return protocol.AppendEvent(dst, &e) })
+		}
+		u.send(frame, false)
 	}
 }
 

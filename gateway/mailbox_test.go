@@ -122,7 +122,7 @@ func TestSignalsOfAnAbsentAskerAreBounded(t *testing.T) {
 	}
 	ada.expect(t, 0, slices.Repeat([]string{"typing"}, maxSignals)...)
 	for range 100 {
-		h.hub.ToUser(context.Background(), "ada", newMessageSignal(strings.Repeat("x", 4000)))
+		h.hub.ToUsers(context.Background(), newMessageSignal(strings.Repeat("x", 4000)), "ada")
 	}
 	told, err := ada.ask(0)
 	if err != nil || len(told) == 0 || len(told) > maxSignalBytes/4000 {

@@ -28,6 +28,8 @@ type Config struct {
 	Avatars  Avatars
 	Limiter  chat.Limiter
 	Files    Files // required if the service takes attachments
+	// Pace is how slow files may come and go through this server.
+	Pace Pace
 	// Exports keeps what people take home where an answer cannot be so large; nil: it is written while it is read.
 	Exports Exports
 
@@ -79,6 +81,7 @@ func New(c Config) (http.Handler, error) {
 	if c.Service.FilesOn() && c.Files == nil {
 		return nil, errors.New("the HTTP API needs files, which the service has")
 	}
+	c.Pace = c.Pace.withDefaults()
 	a := &api{Config: c, log: c.Logger, origins: http.NewCrossOriginProtection()}
 	if a.log == nil {
 		a.log = slog.Default()

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -19,8 +20,24 @@ const (
 	getPath = "/files/content/"
 )
 
-// stall is how long a transfer of a file may stand still.
-const stall = 30 * time.Second
+// Pace is how slow a transfer of a file may be.
+type Pace struct {
+	Stall time.Duration // for which it may stand still; default 30 s
+	Least int64         // bytes a second on the whole, after that, of what is sent here; default 8 KiB
+}
+
+func (p Pace) withDefaults() Pace {
+	return Pace{cmp.Or(p.Stall, 30*time.Second), cmp.Or(p.Least, 8<<10)}
+}
+
+// until is when the next bytes must be there of a transfer that began at a moment and has brought n so far.
+func (p Pace) until(began, now time.Time, n int64) time.Time {
+	last := began.Add(p.Stall + time.Duration(float64(n)/float64(p.Least)*float64(time.Second)))
+	if next := now.Add(p.Stall); next.Before(last) {
+		return next
+	}
+	return last
+}
 
 // UploadBody announces a file.
 type UploadBody struct {
@@ -141,14 +158,14 @@ func (a *api) linkRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET "+getPath+"{fileId}", a.serveFile)
 }
 
-// putFile takes the content of a file. It may take long, as long as something comes.
+// putFile takes the content of a file. It may take long, as long as enough comes.
 func (a *api) putFile(w http.ResponseWriter, r *http.Request) {
 	fileID := r.PathValue("fileId")
 	_, _, err := a.Files.Check(putPath, fileID, r.URL.Query())
 	if err == nil {
 		control := http.NewResponseController(w)
-		err = a.Service.ReceiveUpload(r.Context(), fileID, &patient{r.Body, control})
-		_ = control.SetWriteDeadline(time.Now().Add(stall)) // that of the server has passed, perhaps
+		err = a.Service.ReceiveUpload(r.Context(), fileID, &patient{body: r.Body, control: control, pace: a.Pace, began: time.Now()})
+		_ = control.SetWriteDeadline(time.Now().Add(a.Pace.Stall)) // that of the server has passed, perhaps
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	if err != nil {
@@ -183,33 +200,56 @@ func (a *api) serveFile(w http.ResponseWriter, r *http.Request) {
 	if strings.Contains(r.Header.Get("Range"), ",") {
 		r.Header.Del("Range") // many small parts cost much and help nobody
 	}
-	http.ServeContent(&patientWriter{w, http.NewResponseController(w)}, r, "", time.Time{}, content)
+	http.ServeContent(&patientWriter{ResponseWriter: w, control: http.NewResponseController(w), pace: a.Pace, r: r}, r, "", time.Time{}, content)
 }
 
-// patient is a body that may take longer than others, as long as something comes.
+// patient is a body that may take longer than others, as long as it keeps pace.
 type patient struct {
 	body    io.Reader
 	control *http.ResponseController
+	pace    Pace
+	began   time.Time
+	n       int64 // bytes read
 }
 
 // Read implements io.Reader.
 func (p *patient) Read(b []byte) (int, error) {
-	_ = p.control.SetReadDeadline(time.Now().Add(stall)) // without support for deadlines the server's own holds
+	_ = p.control.SetReadDeadline(p.pace.until(p.began, time.Now(), p.n)) // without support for deadlines the server's own holds
 	n, err := p.body.Read(b)
+	p.n += int64(n)
 	if errors.Is(err, io.EOF) { // a deadline that passes while the file is examined would end the request
 		_ = p.control.SetReadDeadline(time.Time{}) // as above
 	}
 	return n, err
 }
 
-// patientWriter is an answer that may take longer than others, as long as something goes.
+// patientWriter is an answer that may take longer than others, as long as something goes. A part that is not there is
+// refused as everything else is.
 type patientWriter struct {
 	http.ResponseWriter
 	control *http.ResponseController
+	pace    Pace
+	r       *http.Request
+	refused bool
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (p *patientWriter) WriteHeader(status int) {
+	if status != http.StatusRequestedRangeNotSatisfiable {
+		p.ResponseWriter.WriteHeader(status)
+		return
+	}
+	p.refused = true
+	problem := newProblem(p.r.Context(), chat.Errorf(chat.InvalidRequest, "The file has no such part."))
+	problem.Status, problem.Title = status, http.StatusText(status)
+	writeProblem(p.ResponseWriter, problem)
 }
 
 // Write implements io.Writer.
 func (p *patientWriter) Write(b []byte) (int, error) {
-	_ = p.control.SetWriteDeadline(time.Now().Add(stall)) // as above
+	if p.refused {
+		return len(b), nil
+	}
+	_ = p.control.SetWriteDeadline(time.Now().Add(p.pace.Stall)) // as above
 	return p.ResponseWriter.Write(b)
 }

@@ -215,6 +215,9 @@ func TestFileRanges(t *testing.T) {
 		if got.Status != want.status || want.body != nil && !bytes.Equal(got.Body, want.body) {
 			t.Errorf("%.40s: %d, %d bytes", ask, got.Status, len(got.Body))
 		}
+		if got.Status == 416 && (got.problem().Code != chat.InvalidRequest || ask == "bytes=9999-" && got.Header.Get("Content-Range") != fmt.Sprintf("bytes */%d", len(content))) {
+			t.Errorf("%.40s: %v %s", ask, got.Header, got.Body)
+		}
 	}
 	if got := s.get(url, "If-None-Match", whole.Header.Get("ETag")); got.Status != 304 {
 		t.Errorf("unchanged: %d", got.Status)

@@ -47,13 +47,7 @@ func (n *Notifier) Handle(ctx context.Context, roomID string, from, to int64) (H
 	if err != nil {
 		return Handled{}, fmt.Errorf("find out whom to tell: %w", err)
 	}
-	told, retry, err := n.callAll(ctx, &calls)
-	if len(told) > 0 {
-		if err := n.cfg.Rules.Called(ctx, roomID, calls.UpTo, told...); err != nil {
-			return Handled{}, fmt.Errorf("note who was told: %w", err)
-		}
-		n.holds.forget(roomID, told)
-	}
+	retry, err := n.callAll(ctx, &calls)
 	if err != nil {
 		return Handled{}, fmt.Errorf("tell people: %w", err)
 	}
@@ -65,8 +59,9 @@ func (n *Notifier) Handle(ctx context.Context, roomID string, from, to int64) (H
 	return h, nil
 }
 
-// callAll makes calls, some at once. It returns who was told on all their devices, and a positive time if others were not.
-func (n *Notifier) callAll(ctx context.Context, calls *chat.Calls) (told []string, retry time.Duration, err error) {
+// callAll makes calls, some at once, and notes of each who was told on all their devices as soon as they were: a process
+// that ends here has doubled nothing but what was under way. It returns a positive time if others were not told.
+func (n *Notifier) callAll(ctx context.Context, calls *chat.Calls) (retry time.Duration, err error) {
 	var (
 		mu    sync.Mutex // guards the results
 		group sync.WaitGroup
@@ -78,20 +73,28 @@ func (n *Notifier) callAll(ctx context.Context, calls *chat.Calls) (told []strin
 			defer func() { <-slots }()
 			c := &calls.Calls[i]
 			pushed, wait, callErr := n.call(ctx, &calls.Room, c)
+			if callErr == nil && wait == 0 && pushed {
+				callErr = n.told(ctx, calls, c.UserID)
+			}
 			mu.Lock()
 			defer mu.Unlock()
-			switch {
-			case callErr != nil:
+			if callErr != nil {
 				err = callErr
-			case wait > 0:
-				retry = sooner(retry, wait)
-			case pushed:
-				told = append(told, c.UserID)
 			}
+			retry = sooner(retry, wait)
 		})
 	}
 	group.Wait()
-	return told, retry, err
+	return retry, err
+}
+
+// told notes that somebody was told.
+func (n *Notifier) told(ctx context.Context, calls *chat.Calls, userID string) error {
+	if err := n.cfg.Rules.Called(ctx, calls.Room.RoomID, calls.UpTo, userID); err != nil {
+		return fmt.Errorf("note who was told: %w", err)
+	}
+	n.holds.forget(calls.Room.RoomID, []string{userID})
+	return nil
 }
 
 // sooner is the shorter of two times of which zero means none.
