@@ -186,7 +186,7 @@ func (a *api) exportSignIns(ctx context.Context, e *exporter) error {
 type exporter struct {
 	w    io.Writer
 	rc   *http.ResponseController // nil: it is not an answer
-	next int // of exportLists
+	next int                      // of exportLists
 	open bool
 }
 

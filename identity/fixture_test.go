@@ -38,7 +38,7 @@ type edge struct {
 
 func (*edge) Deliver(context.Context, chat.Delivery)             {}
 func (*edge) Signal(context.Context, string, string, chat.Event) {}
-func (*edge) ToUsers(context.Context, chat.Event, ...string)         {}
+func (*edge) ToUsers(context.Context, chat.Event, ...string)     {}
 func (*edge) Online(context.Context, ...string) (map[string]bool, error) {
 	return nil, nil
 }

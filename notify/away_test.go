@@ -45,7 +45,7 @@ type nobody struct{}
 
 func (nobody) Deliver(context.Context, chat.Delivery)              {}
 func (nobody) Signal(context.Context, string, string, chat.Event)  {}
-func (nobody) ToUsers(context.Context, chat.Event, ...string)          {}
+func (nobody) ToUsers(context.Context, chat.Event, ...string)      {}
 func (nobody) Disconnect(_ context.Context, userID, sessID string) {}
 func (nobody) Online(context.Context, ...string) (map[string]bool, error) {
 	return map[string]bool{}, nil

@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -102,6 +103,16 @@ func badRequestsGetTheirCode(t *testing.T, in home) {
 		{"nobody's password", nil, "POST", "/api/v1/auth/login", `{"username":"nobody-here","password":"wrong"}`, 401, chat.Unauthenticated},
 		{"direct with a stranger to the server", ann, "POST", "/api/v1/direct", `{"userIds":["01ARZ3NDEKTSV4RRFFQ69G5FAV"]}`, 404, chat.NotFound},
 		{"room of no kind", ann, "POST", "/api/v1/rooms", `{"kind":"direct","name":"x"}`, 400, chat.InvalidRequest},
+		{"push to this machine", ann, "PUT", "/api/v1/push/subscriptions", subscription("https://127.0.0.1/x", 65), 400, chat.InvalidRequest},
+		{"push to the cloud's own", ann, "PUT", "/api/v1/push/subscriptions", subscription("https://169.254.169.254/latest", 65), 400, chat.InvalidRequest},
+		{"push without TLS", ann, "PUT", "/api/v1/push/subscriptions", subscription("http://push.example.org/x", 65), 400, chat.InvalidRequest},
+		{"a key of another curve", ann, "PUT", "/api/v1/push/subscriptions", subscription("https://push.example.org/x", 97), 400, chat.InvalidRequest},
+		{"a key on no curve", ann, "PUT", "/api/v1/push/subscriptions", subscription("https://push.example.org/x", 65), 400, chat.InvalidRequest},
+		{"an emoji that is none", ann, "PUT", message + "/reactions/a", "", 400, chat.InvalidRequest},
+		{"two emoji", ann, "PUT", message + "/reactions/%F0%9F%91%8D%F0%9F%91%8D", "", 400, chat.InvalidRequest},
+		{"ten thousand mentions", ann, "POST", messages, text(strings.Repeat("@eve ", 10_000), "1"), 413, chat.TooLarge},
+		{"a file of no size", ann, "POST", "/api/v1/uploads", `{"roomId":"` + room + `","filename":"a","size":0}`, 400, chat.InvalidRequest},
+		{"a file too large", ann, "POST", "/api/v1/uploads", `{"roomId":"` + room + `","filename":"a","size":1099511627776}`, 413, chat.TooLarge},
 		{"a path for a picture", nil, "GET", "/files/avatars/..%2f..%2fstore", "", 404, chat.NotFound},
 	}
 	for _, c := range cases {
@@ -121,6 +132,12 @@ func badRequestsGetTheirCode(t *testing.T, in home) {
 	if withoutID(a) != withoutID(b) {
 		t.Errorf("a log-in tells who has an account:\n%s\n%s", a, b)
 	}
+}
+
+// subscription is one of Web Push, with a key of so many bytes that is on no curve.
+func subscription(endpoint string, keyBytes int) string {
+	key := base64.RawURLEncoding.EncodeToString(append([]byte{4}, bytes.Repeat([]byte{0x11}, keyBytes-1)...))
+	return fmt.Sprintf(`{"endpoint":%q,"keys":{"p256dh":%q,"auth":"BTBZMqHH6r4Tts7J_aSIgg"}}`, endpoint, key)
 }
 
 // withoutID removes the request's id from a problem.
