@@ -83,7 +83,7 @@ test('on AWS two people talk, react, send files, come and go, lose their connect
   await test.step('one loses the connection; what both say meanwhile arrives once', async () => {
     world.expectTrouble(/net::ERR_(INTERNET_DISCONNECTED|FAILED|NETWORK_CHANGED)/, /WebSocket connection .* failed/)
     await annas.page.context().setOffline(true)
-    await expect(annas.trouble).toContainText('You are offline.')
+    await expect(annas.trouble).toContainText('You are offline')
     await say(annas, 'anna in the tunnel 1')
     await say(annas, 'anna in the tunnel 2')
     for (let i = 0; i < 3; i++) await say(bens, `ben outside ${i}`)

@@ -38,8 +38,10 @@ test('pictures and other files are chosen, shown, viewed at full size and downlo
   const pictures = message.getByRole('button', { name: /^View / })
   await expect(pictures).toHaveCount(2)
   await expect(pictures.first().getByRole('img', { name: 'sea.png' })).toHaveJSProperty('complete', true)
-  const box = (await pictures.first().boundingBox())!
-  expect(box.width / box.height).toBeCloseTo(1.5, 1)
+  const [left, right] = [(await pictures.first().boundingBox())!, (await pictures.last().boundingBox())!]
+  expect(left.width / left.height).toBeCloseTo(1, 1)
+  expect(right.y).toBe(left.y)
+  expect(right.x).toBeGreaterThanOrEqual(left.x + left.width)
   await expect(message.getByText('notes.txt')).toBeVisible()
   await expectAccessible(bens.page, 'a message with files')
   const [stored] = await anna.history(roomId)
@@ -69,6 +71,28 @@ test('pictures and other files are chosen, shown, viewed at full size and downlo
   await bens.page.keyboard.press('Escape')
   await expect(bens.page.getByRole('dialog')).toHaveCount(0)
   if (!narrow) await expect(pictures.first()).toBeFocused()
+
+  await choose(annas, sea)
+  await annas.say('Alone')
+  const alone = (await bens.message('Alone').getByRole('button', { name: 'View sea.png' }).boundingBox())!
+  expect(alone.width / alone.height).toBeCloseTo(1.5, 1)
+})
+
+test('ten files at once leave room to read and write, and go out as one message', async ({ world }) => {
+  const { anna, annas, bens, roomId } = await two(world)
+  await anna.send(roomId, 'Still in sight')
+  const pictures = Array.from({ length: 11 }, (_, i) => ({ name: `wave-${i}.png`, mimeType: 'image/png', buffer: picture(i * 20, 200 + i, 150) }))
+  await choose(annas, ...pictures)
+  await expect(annas.page.getByText('A message can have up to 10 files.')).toBeVisible()
+  await expect(chips(annas)).toHaveCount(10)
+  await expect(annas.message('Still in sight')).toBeInViewport()
+  await annas.page.getByRole('button', { name: 'Take wave-9.png off' }).focus()
+  await expect(chips(annas).last()).toBeInViewport()
+  await annas.say('Waves')
+  await expect(bens.message('Waves').getByRole('button', { name: /^View wave-/ })).toHaveCount(10)
+  await bens.message('Waves').getByRole('button', { name: 'View wave-4.png' }).click()
+  await expect(bens.page.getByRole('dialog', { name: 'wave-4.png' }).getByText('5 of 10')).toBeVisible()
+  expect((await anna.history(roomId)).at(-1)!.attachments.map((file) => file.filename)).toEqual(pictures.slice(0, 10).map((file) => file.name))
 })
 
 test('files are dropped onto the conversation or pasted, and a message may be nothing else', async ({ world, narrow }) => {

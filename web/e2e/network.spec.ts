@@ -17,7 +17,7 @@ test('without a network messages wait, survive a reload, and go out once and in 
 
   await test.step('offline, what one writes waits where one sees it', async () => {
     await context.setOffline(true)
-    await expect(annas.trouble).toContainText('You are offline.')
+    await expect(annas.trouble).toContainText('You are offline')
     await annas.say('one')
     await annas.say('two')
     await expect(annas.message('one')).toHaveAttribute('data-state', 'waiting')
@@ -64,7 +64,7 @@ test('changes made while one was offline are there after the return, with no rel
   await expect(annas.message('a secret')).toBeVisible()
   world.expectTrouble(/net::ERR_INTERNET_DISCONNECTED/, /WebSocket connection .* failed/)
   await annas.page.context().setOffline(true)
-  await expect(annas.trouble).toContainText('You are offline.')
+  await expect(annas.trouble).toContainText('You are offline')
   await ben.edit(first, 'the first draft')
   await ben.delete(second)
   await ben.send(roomId, 'and one more')
@@ -88,7 +88,7 @@ test('what the server refuses is shown as such, can be tried again or thrown awa
   world.expectTrouble(/net::ERR_(INTERNET_DISCONNECTED|FAILED)/, /WebSocket connection .* failed/, /status of 403/)
   const { page } = annas
   await page.context().setOffline(true)
-  await expect(annas.trouble).toContainText('You are offline.')
+  await expect(annas.trouble).toContainText('You are offline')
   for (const text of ['refused', 'also refused', 'taken']) await annas.say(text)
 
   // No socket, so that the queue goes out by plain requests; two of them are refused on the way.

@@ -34,7 +34,7 @@ test('the app starts cold, with the server gone and no network, and shows what i
     await expect(cold.page).toHaveURL('/')
     await expect(cold.entry('Harbour')).toContainText('half a thought')
     if (narrow) await expect(cold.page.getByRole('heading', { level: 1, name: 'Harbour' })).toBeVisible()
-    await expect(cold.trouble).toContainText('You are offline.')
+    await expect(cold.trouble).toContainText('You are offline')
     await cold.enter('Harbour')
     await expect(cold.message('Mind the tide')).toBeVisible()
     await expect(cold.message('I do')).toBeVisible()

@@ -20,7 +20,7 @@ test('two tabs of one person show the same, and each message goes out once', asy
   world.expectTrouble(/net::ERR_INTERNET_DISCONNECTED/, /WebSocket connection .* failed/)
   const context = first.page.context()
   await context.setOffline(true)
-  await expect(first.trouble).toContainText('You are offline.')
+  await expect(first.trouble).toContainText('You are offline')
   await first.say('waited in the first')
   await second.say('waited in the second')
   // Both tabs share what waits.

@@ -13,6 +13,7 @@ export function plainText(markdown: string, limit = 160): string {
     .replace(/!?\[([^\]]*)\]\([^)]*\)/g, '$1')
     .replace(/^\s{0,3}(#{1,6}\s+|>\s?|[-*+]\s+)/gm, '')
     .replace(/(\*\*|__|~~|`)/g, '')
+    .replace(/(?<![\p{L}\p{N}_*])([_*])(?!\s)([^_*\n]+)(?<!\s)\1(?![\p{L}\p{N}_*])/gu, '$2')
     .replace(/\s+/g, ' ')
     .trim()
   const chars = [...text]

@@ -6,6 +6,7 @@ import { plainText } from './plainText'
 describe('plainText', () => {
   it('is one line without marks', () => {
     expect(plainText('**Bold** and `code`\n\n> quoted\n- item\n\n```js\nlet a\n```')).toBe('Bold and code quoted item let a')
+    expect(plainText('_one_ and *two*, snake_case_name, 2 * 3 * 4, __init__')).toBe('one and two, snake_case_name, 2 * 3 * 4, init')
     expect(plainText('see [the page](https://example.org)')).toBe('see the page')
   })
   it('is cut between characters, never inside an emoji', () => {

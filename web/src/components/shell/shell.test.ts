@@ -55,7 +55,7 @@ describe('ConnectionBanner', () => {
   })
   it('offers nothing to press while offline, and says why it stopped', () => {
     const line = banner({ status: 'offline', waiting: 1 })
-    expect(line.text()).toContain('You are offline.')
+    expect(line.text()).toContain('You are offline')
     expect(line.text()).toContain('1 message waiting')
     expect(line.find('button').exists()).toBe(false)
     expect(banner({ status: 'stopped', stopReason: 'tooMany' }).text()).toContain('Too many connections')
