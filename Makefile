@@ -7,8 +7,8 @@ SHELL := /bin/bash
 
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 COMMIT   ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
-LISTEN   ?= 127.0.0.1:8080
-DATA     ?= data
+LISTEN   ?= $(PARLEY_LISTEN)# empty: the program's own
+DATA     ?= $(PARLEY_DATA)
 FUZZTIME ?= 20s
 PKG      ?= ./...
 SOAK     ?= 1h# how long make soak strikes each house
@@ -25,10 +25,10 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## build Parley and serve it on LISTEN (127.0.0.1:8080) with the data in DATA (./data)
-	bin/parley serve --listen $(LISTEN) --data $(DATA)
+	@bin/parley serve $(if $(LISTEN),--listen $(LISTEN)) $(if $(DATA),--data $(DATA))
 
 dev-aws: bin/devaws java ## serve the AWS house on LISTEN: the true functions, AWS emulated; nothing is kept
-	bin/devaws --listen $(LISTEN)
+	bin/devaws $(if $(LISTEN),--listen $(LISTEN))
 
 test: test-go test-web e2e ## all tests: Go, web, browser
 
@@ -101,7 +101,7 @@ lint-yaml: # actionlint cannot share a module with golangci-lint: they want diff
 	$(tool) yamlfmt -lint -quiet -formatter retain_line_breaks_single=true .github compose.yaml .golangci.yml
 
 web/node_modules/.package-lock.json: web/package-lock.json
-	cd web && npm ci --no-audit --no-fund && touch node_modules/.package-lock.json
+	cd web && npm ci --no-audit --no-fund --loglevel=error && touch node_modules/.package-lock.json
 
 web/dist/index.html: web/node_modules/.package-lock.json $(web_src)
 	cd web && npm run --silent build && npm run --silent budget && touch dist/index.html

@@ -80,6 +80,7 @@ type FileUsage struct{ Files, Bytes int64 }
 // Nothing was written.
 type ClaimError struct{ FileIDs []string }
 
+// Error names the files, for the log.
 func (e *ClaimError) Error() string { return fmt.Sprintf("files %v cannot be attached", e.FileIDs) }
 
 // Uploads keeps the records of files, and which contents are to be removed. A message takes files by Log.Commit.

@@ -33,6 +33,7 @@ type Error struct {
 	Cause      error         // for the log only, never shown to clients
 }
 
+// Error is code, sentence and cause, for the log: clients are sent Code and Message.
 func (e *Error) Error() string {
 	if e.Cause != nil {
 		return string(e.Code) + ": " + e.Message + ": " + e.Cause.Error()

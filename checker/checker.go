@@ -141,6 +141,7 @@ type Violation struct {
 	Detail string
 }
 
+// String says what is wrong, and where, on one line.
 func (v Violation) String() string { return fmt.Sprintf("%s in %s: %s", v.Kind, v.Room, v.Detail) }
 
 // Check returns every broken promise that the record shows.

@@ -59,6 +59,7 @@ type CloseError struct {
 	Reason string
 }
 
+// Error is the server's reason with the code.
 func (e *CloseError) Error() string {
 	return fmt.Sprintf("the server closed the connection: %d %s", e.Code, e.Reason)
 }

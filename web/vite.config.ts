@@ -2,8 +2,8 @@ import { fileURLToPath } from 'node:url'
 import tailwindcss from '@tailwindcss/vite'
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'vitest/config'
-import { locales } from './scripts/locales'
-import { serviceWorker } from './scripts/serviceWorker'
+import { locales } from './scripts/locales.ts'
+import { serviceWorker } from './scripts/serviceWorker.ts'
 
 // The server that `npm run dev` shows. It takes only requests of its own origin, so the proxy speaks in its name.
 const parley = process.env.PARLEY_URL ?? 'http://127.0.0.1:8080'

@@ -16,13 +16,13 @@ import (
 
 type chatCmd struct {
 	passwordFlag
-	Server   string `help:"Address of the server." env:"PARLEY_SERVER" default:"http://127.0.0.1:8080" placeholder:"URL"`
+	Server   string `help:"Address of the server (${default})." env:"PARLEY_SERVER" default:"http://127.0.0.1:8080" placeholder:"URL"`
 	User     string `help:"Your username." env:"PARLEY_USER" required:"" placeholder:"NAME"`
 	Room     string `help:"Room to talk in, by name or id; a public one is joined." xor:"where" placeholder:"ROOM"`
 	Direct   string `help:"Person to talk to directly." xor:"where" placeholder:"NAME"`
 	Register bool   `help:"Make the account first."`
 	Invite   string `help:"Token of an invitation to register with." env:"PARLEY_INVITE" placeholder:"TOKEN"`
-	History  int    `help:"Messages to show from before, 0 to 100." default:"20" placeholder:"N"`
+	History  int    `help:"Messages to show from before, 0 to 100 (${default})." default:"20" placeholder:"N"`
 	Follow   bool   `help:"Print what others say, until interrupted, also without a terminal."`
 	JSON     bool   `help:"Print messages as one JSON object a line." name:"json"`
 }
@@ -160,7 +160,7 @@ func joinRoom(ctx context.Context, cl *client.Client, name string) (*chat.RoomVi
 		if v, err := cl.Join(ctx, name); err == nil {
 			return &v, nil
 		}
-		return nil, fmt.Errorf("there is no room called %q", name)
+		return nil, fmt.Errorf("there is no room called %q; without --room, /rooms lists those there are", name)
 	}
 	v, err := cl.Join(ctx, found.RoomID)
 	return &v, err

@@ -43,7 +43,7 @@ type cli struct {
 
 // dataFlag is the data folder.
 type dataFlag struct {
-	Data string `help:"Folder of all data; made if missing." env:"PARLEY_DATA" default:"data" type:"path" placeholder:"DIR"`
+	Data string `help:"Folder of all data (${default}); made if missing." env:"PARLEY_DATA" default:"data" type:"path" placeholder:"DIR"`
 }
 
 // streams are where a command reads and writes.

@@ -15,11 +15,16 @@ import (
 
 type seedCmd struct {
 	dataFlag
-	Users    int    `help:"People." default:"100" placeholder:"N"`
-	Rooms    int    `help:"Public rooms." default:"10" placeholder:"N"`
-	Members  int    `help:"People in each room." default:"10" placeholder:"N"`
-	Messages int    `help:"Messages in each room." default:"0" placeholder:"N"`
+	Users    int    `help:"People (${default})." default:"100" placeholder:"N"`
+	Rooms    int    `help:"Public rooms (${default})." default:"10" placeholder:"N"`
+	Members  int    `help:"People in each room (${default})." default:"10" placeholder:"N"`
+	Messages int    `help:"Messages in each room (${default})." default:"0" placeholder:"N"`
 	Tokens   string `help:"Also sign everybody in, and write a JSON array of {token,userId,roomId} to this file. The tokens hold for 24 hours." type:"path" placeholder:"FILE"`
+}
+
+// Help tells what is needed.
+func (c *seedCmd) Help() string {
+	return "Nothing is required. No server may have the folder open; what is in it already stays."
 }
 
 // tokensHold is how long the tokens of synthetic people are good: a day of load tests.

@@ -20,22 +20,22 @@ import (
 type serveCmd struct {
 	dataFlag
 	logFlags
-	Listen         string        `help:"Address to listen on, HOST:PORT; port 0 picks a free one." env:"PARLEY_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
+	Listen         string        `help:"Address to listen on (${default}); port 0 picks a free one." env:"PARLEY_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
 	PublicURL      string        `name:"public-url" help:"Where people reach the server, when a proxy stands before it." env:"PARLEY_PUBLIC_URL" placeholder:"URL"`
-	Registration   string        `help:"Who may register: ${enum}." enum:"open,invite,closed" env:"PARLEY_REGISTRATION" default:"open"`
-	Limits         string        `help:"Rate limits: ${enum}. Off is for load tests." enum:"on,off" env:"PARLEY_LIMITS" default:"on"`
-	Files          string        `help:"Attachments of messages: ${enum}." enum:"on,off" env:"PARLEY_FILES" default:"on"`
-	FileSize       int64         `help:"Largest attachment in MiB." env:"PARLEY_FILE_SIZE" default:"25" placeholder:"MIB"`
-	FileQuota      int64         `help:"What all attachments of one person may take together in MiB; 0 is no bound." env:"PARLEY_FILE_QUOTA" default:"1024" placeholder:"MIB"`
+	Registration   string        `help:"Who may register: ${enum} (${default})." enum:"open,invite,closed" env:"PARLEY_REGISTRATION" default:"open"`
+	Limits         string        `help:"Rate limits: ${enum} (${default}). Off is for load tests." enum:"on,off" env:"PARLEY_LIMITS" default:"on"`
+	Files          string        `help:"Attachments of messages: ${enum} (${default})." enum:"on,off" env:"PARLEY_FILES" default:"on"`
+	FileSize       int64         `help:"Largest attachment in MiB (${default})." env:"PARLEY_FILE_SIZE" default:"25" placeholder:"MIB"`
+	FileQuota      int64         `help:"What all attachments of one person may take together in MiB (${default}); 0 is no bound." env:"PARLEY_FILE_QUOTA" default:"1024" placeholder:"MIB"`
 	TrustedProxies []string      `help:"Networks of proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8." env:"PARLEY_TRUSTED_PROXIES" placeholder:"NET"`
 	TLSCert        string        `name:"tls-cert" help:"Certificate chain in PEM, to end TLS here; read again when it changes." env:"PARLEY_TLS_CERT" type:"path" placeholder:"FILE"`
 	TLSKey         string        `name:"tls-key" help:"Key of the certificate in PEM." env:"PARLEY_TLS_KEY" type:"path" placeholder:"FILE"`
 	ACME           string        `name:"acme" help:"Name of this server, to get a certificate for by ACME from Let's Encrypt, whose terms are accepted thereby." env:"PARLEY_ACME" placeholder:"DOMAIN"`
 	ACMEEmail      string        `name:"acme-email" help:"Where the authority may write to." env:"PARLEY_ACME_EMAIL" placeholder:"ADDRESS"`
-	ACMEListen     string        `name:"acme-listen" help:"Address for the authority's challenges, which come to port 80." env:"PARLEY_ACME_LISTEN" default:":80" placeholder:"HOST:PORT"`
+	ACMEListen     string        `name:"acme-listen" help:"Address for the authority's challenges, which come to port 80 (${default})." env:"PARLEY_ACME_LISTEN" default:":80" placeholder:"HOST:PORT"`
 	VAPIDSubject   string        `name:"vapid-subject" help:"How push services reach the operator: mailto:ADDRESS or an https URL; without it, the public URL." env:"PARLEY_VAPID_SUBJECT" placeholder:"URL"`
 	PushPrivate    bool          `name:"push-allow-private" help:"Push to this very machine too, without TLS. For tests." env:"PARLEY_PUSH_ALLOW_PRIVATE"`
-	DrainFor       time.Duration `help:"How long open requests and sockets may take to end when the server is stopped." env:"PARLEY_DRAIN_FOR" default:"10s"`
+	DrainFor       time.Duration `help:"How long open requests and sockets may take to end when the server is stopped (${default})." env:"PARLEY_DRAIN_FOR" default:"10s"`
 }
 
 // Bounds of settings in MiB: 4 GiB is the most that one PUT to S3 takes, rounded down.
@@ -45,8 +45,8 @@ const (
 )
 
 type logFlags struct {
-	LogFormat string `help:"Format of the log: ${enum}." enum:"text,json" env:"PARLEY_LOG_FORMAT" default:"text"`
-	LogLevel  string `help:"Least level that is logged: ${enum}." enum:"debug,info,warn,error" env:"PARLEY_LOG_LEVEL" default:"info"`
+	LogFormat string `help:"Format of the log: ${enum} (${default})." enum:"text,json" env:"PARLEY_LOG_FORMAT" default:"text"`
+	LogLevel  string `help:"Least level that is logged: ${enum} (${default})." enum:"debug,info,warn,error" env:"PARLEY_LOG_LEVEL" default:"info"`
 }
 
 func (f logFlags) logger(std streams) *slog.Logger {

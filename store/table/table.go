@@ -198,6 +198,7 @@ type Failed struct {
 	Ops []int // positions in the call, ascending
 }
 
+// Error names the operations by their places in the transaction.
 func (e *Failed) Error() string { return fmt.Sprintf("condition failed for operations %v", e.Ops) }
 
 // Errors every engine returns, found by errors.Is.

@@ -207,7 +207,7 @@ func (s *Server) openData() (err error) {
 	s.db, err = pebble.Open(pebble.Options{Dir: storeDir(s.cfg.Data), Schemas: store.Schemas(), Now: s.cfg.Now, FS: s.cfg.FS, Logger: s.cfg.Logger,
 		Bulk: s.cfg.Bulk})
 	if errors.Is(err, table.ErrLocked) {
-		return fmt.Errorf("the data folder %s is in use by another process: %w", s.cfg.Data, table.ErrLocked)
+		return fmt.Errorf("%s: %w", s.cfg.Data, table.ErrLocked)
 	}
 	if err != nil {
 		return err
@@ -279,6 +279,23 @@ func (s *Server) publicURL() *url.URL {
 	return s.cfg.PublicURL
 }
 
+// appURL is where somebody on this machine finds the app.
+func (s *Server) appURL() string {
+	if u := s.publicURL(); u != nil {
+		return u.String()
+	}
+	u := url.URL{Scheme: "http", Host: s.listener.Addr().String()}
+	if s.cfg.TLS.on() {
+		u.Scheme = "https"
+	}
+	if host, port, err := net.SplitHostPort(u.Host); err == nil {
+		if a, err := netip.ParseAddr(host); err == nil && a.IsUnspecified() {
+			u.Host = net.JoinHostPort("localhost", port)
+		}
+	}
+	return u.String()
+}
+
 func origins(public *url.URL) []string {
 	if public == nil {
 		return nil
@@ -339,6 +356,9 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	s.serving.Store(true)
 	s.cfg.Logger.InfoContext(ctx, "listening", "address", s.listener.Addr().String(), "tls", s.cfg.TLS.on(), "data", s.cfg.Data, "version", s.cfg.Version)
+	if info, err := s.accounts.ServerInfo(ctx); err == nil && info.Empty {
+		s.cfg.Logger.InfoContext(ctx, "nobody is here yet: open the app and register, the first account is the administrator's", "open", s.appURL())
+	}
 	g.Go(func() error {
 		select {
 		case <-ctx.Done():

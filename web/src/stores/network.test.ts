@@ -221,6 +221,19 @@ describe('the connection', () => {
     expect(ann.drafts.get('r1').text).toBe('unsaid')
   })
 
+  it('signs out when the session ends by a close that says nothing, as on AWS, and does not come back', async () => {
+    const ann = await tab()
+    await ann.signIn('ann')
+    server.refuse = () => ({ code: 'unauthenticated', status: 401 })
+    server.disconnect(1000)
+    await until(() => expect(ann.session.status).toBe('expired'))
+    expect(ann.connection.status).toBe('idle')
+    const asked = server.seen.length
+    await new Promise((resolve) => setTimeout(resolve, 700))
+    expect(server.seen.slice(asked)).toEqual([])
+    expect(server.sockets.size).toBe(0)
+  })
+
   it('says offline when the browser does, and is back at once when the network is', async () => {
     const ann = await tab()
     await ann.signIn('ann')
