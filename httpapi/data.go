@@ -45,6 +45,11 @@ type Export struct {
 	Subscriptions []PushDevice         `json:"subscriptions"`
 }
 
+// ExportLink is where an Export can be fetched for a quarter of an hour.
+type ExportLink struct {
+	URL string `json:"url" doc:"Needs no token."`
+}
+
 // ExportedInvite is an invitation as its person takes it home.
 type ExportedInvite struct {
 	InviteID  string      `json:"inviteId"`
@@ -59,14 +64,19 @@ func (a *api) dataRoutes() {
 		about: "All messages lose their content, files and settings are removed, all sessions end. The username is never given to anybody again. " +
 			"This cannot be taken back.", status: http.StatusOK, access: counted}, a.eraseMe)
 	op := a.operation(route{id: "exportMe", method: http.MethodGet, path: "/me/export", tag: "profile", summary: "Everything about oneself",
-		about: "A download, or where answers cannot be so large a redirect to one, whose link holds for a quarter of an hour. " +
-			"If it was cut off it is no valid JSON.", access: counted})
+		about: "A download, or where answers cannot be so large a redirect to one, whose link holds for a quarter of an hour; " +
+			"with link=1 the link itself (201), for pages that may not follow the redirect. If it was cut off it is no valid JSON.", access: counted})
+	op.Responses[strconv.Itoa(http.StatusCreated)] = &huma.Response{Description: "The download is elsewhere, as asked",
+		Headers: map[string]*huma.Param{"Location": {Schema: &huma.Schema{Type: huma.TypeString}}},
+		Content: map[string]*huma.MediaType{"application/json": {Schema: a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[ExportLink](), true, "")}}}
 	op.Responses[strconv.Itoa(http.StatusSeeOther)] = &huma.Response{Description: "The download is elsewhere",
 		Headers: map[string]*huma.Param{"Location": {Schema: &huma.Schema{Type: huma.TypeString}}}}
 	op.Responses[strconv.Itoa(http.StatusOK)] = &huma.Response{Description: "Everything that the server keeps of oneself",
 		Content: map[string]*huma.MediaType{"application/json": {Schema: a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Export](), true, "")}}}
-	huma.Register(a.huma, op, func(context.Context, *none) (*huma.StreamResponse, error) {
-		return &huma.StreamResponse{Body: a.export}, nil
+	huma.Register(a.huma, op, func(_ context.Context, in *struct {
+		Link bool `query:"link" doc:"Where the download is elsewhere, answer its link in place of a redirect."`
+	}) (*huma.StreamResponse, error) {
+		return &huma.StreamResponse{Body: func(hc huma.Context) { a.export(hc, in.Link) }}, nil
 	})
 }
 
@@ -110,7 +120,7 @@ func (a *api) devices(ctx context.Context, userID string) ([]chat.PushSubscripti
 }
 
 // export answers with everything about who asks, or with where that is.
-func (a *api) export(hc huma.Context) {
+func (a *api) export(hc huma.Context, asLink bool) {
 	ctx := hc.Context()
 	_, w := humago.Unwrap(hc)
 	filename := "parley-" + time.Now().UTC().Format(time.DateOnly) + ".json"
@@ -121,7 +131,13 @@ func (a *api) export(hc huma.Context) {
 			return
 		}
 		hc.SetHeader("Location", link)
-		w.WriteHeader(http.StatusSeeOther)
+		if !asLink {
+			w.WriteHeader(http.StatusSeeOther)
+			return
+		}
+		hc.SetHeader("Content-Type", "application/json")
+		w.WriteHeader(http.StatusCreated)
+		_ = writeJSON(w, ExportLink{URL: link}) // who hangs up needs no answer
 		return
 	}
 	hc.SetHeader("Content-Type", "application/json")

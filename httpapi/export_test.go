@@ -42,7 +42,11 @@ func TestExportElsewhere(t *testing.T) {
 	if d, typ := got.Header.Get("Content-Disposition"), got.Header.Get("Content-Type"); !strings.HasPrefix(d, `attachment; filename="parley-`) || typ != "application/json" {
 		t.Errorf("it comes as %s, %s", d, typ)
 	}
-	s.api(bob, "GET", "/me/export", nil, http.StatusSeeOther)
+	var there httpapi.ExportLink
+	s.api(bob, "GET", "/me/export?link=1", nil, http.StatusCreated).json(&there)
+	if got := over(t, call{method: "GET", path: there.URL}); got.Status != http.StatusOK || !strings.Contains(string(got.Body), `"username":"bob"`) {
+		t.Errorf("by the link: %d %.80s", got.Status, got.Body)
+	}
 
 	sweep := func(in time.Duration) {
 		t.Helper()

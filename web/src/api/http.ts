@@ -71,9 +71,9 @@ export class Http {
   }
 
   /** What is there to be saved: its bytes or, where others keep them, a short-lived link to them. Rejects with ApiError. */
-  async download(path: string): Promise<Blob | { url: string }> {
-    const response = await this.authorized('GET', path, { within: downloadWithin })
-    const bytes = response.ok && (response.redirected || response.headers.get('Content-Disposition')?.startsWith('attachment'))
+  async download(path: string, query?: RequestOptions['query']): Promise<Blob | { url: string }> {
+    const response = await this.authorized('GET', path, { query, within: downloadWithin })
+    const bytes = response.ok && response.headers.get('Content-Disposition')?.startsWith('attachment')
     return bytes ? response.blob() : read<{ url: string }>(response)
   }
 

@@ -74,7 +74,7 @@ export class Routes {
   cancelUpload = (fileId: string) => this.http.request<void>('DELETE', `/uploads/${seg(fileId)}`)
   file = (fileId: string) => this.http.get<FileLink>(`/files/${seg(fileId)}`)
 
-  exportMe = () => this.http.download('/me/export')
+  exportMe = () => this.http.download('/me/export', { link: 1 })
   eraseMe = (password: string) => this.http.request<Erasure>('DELETE', '/me', { body: { password } })
   markRead = (roomId: string, seq: number) => this.http.request<unknown>('PUT', `/rooms/${seg(roomId)}/read`, { body: { seq } })
 
