@@ -32,6 +32,7 @@ const maintainEvery = 15 * time.Minute
 // cli is the command line. Settings of the functions (PARLEY_LIMITS, PARLEY_REGISTRATION, …) are taken from the environment.
 type cli struct {
 	SocketLife time.Duration `help:"After how long a WebSocket is ended, as API Gateway does after two hours." env:"PARLEY_SOCKET_LIFE" default:"2h"`
+	SocketLate time.Duration `help:"How much later than announced a WebSocket is ended: where lives are seconds, the time that a machine needs to open the next one is not." env:"DEVAWS_SOCKET_LATE" default:"0s"`
 	Identity   string        `help:"Who keeps the accounts: local (the tables) or cognito (cognito-local)." env:"PARLEY_IDENTITY" default:"local" enum:"local,cognito"`
 	Listen     string        `help:"Address of this machine to serve at." default:"127.0.0.1:8080"`
 	Functions  string        `help:"The program of all functions, built for this machine." default:"bin/functions" type:"existingfile"`
@@ -68,7 +69,7 @@ func (c *cli) run(ctx context.Context, log *slog.Logger) (err error) {
 	if err := dynamo.CreateTables(ctx, tables.Client(), prefix, store.Schemas(), "messages"); err != nil {
 		return fmt.Errorf("make the tables: %w", err)
 	}
-	env := append(settings(), "PARLEY_IDENTITY="+c.Identity)
+	env := append(settings(), "PARLEY_IDENTITY="+c.Identity, "PARLEY_SOCKET_LIFE="+c.SocketLife.String())
 	if c.Identity == "cognito" {
 		pool, err := cognitotest.Start(context.WithoutCancel(ctx))
 		if err != nil {
@@ -83,7 +84,7 @@ func (c *cli) run(ctx context.Context, log *slog.Logger) (err error) {
 		log.InfoContext(ctx, "accounts are kept by cognito-local, and no mail is sent", "code", cognitotest.Code)
 	}
 	house, err := awsdev.Start(ctx, awsdev.Config{
-		Program: c.Functions, DynamoDB: tables.Config(), TablePrefix: prefix, Env: env, Listen: c.Listen, App: app, Limits: awsdev.Limits{Life: c.SocketLife}, Logger: log,
+		Program: c.Functions, DynamoDB: tables.Config(), TablePrefix: prefix, Env: env, Listen: c.Listen, App: app, Limits: awsdev.Limits{Life: c.SocketLife + c.SocketLate}, Logger: log,
 	})
 	if err != nil {
 		return fmt.Errorf("start the house: %w", err)
