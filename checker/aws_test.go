@@ -199,7 +199,7 @@ func openTown(t *testing.T) *awsdevtest.Town {
 
 // TestSoakOnAWS runs such rounds for SOAK, such as 1h, each in a new house.
 func TestSoakOnAWS(t *testing.T) {
-	soak(t, func(t *testing.T, round int) house {
-		return openCloud(t, openTown(t), ways()[round%2])
+	soak(t, func(t *testing.T, seed uint64) house {
+		return openCloud(t, openTown(t), ways()[seed%2])
 	})
 }

@@ -21,8 +21,8 @@ type History struct {
 	Heads []Head
 	Pages []Page
 	Views []View
-	// Retells says that whoever tells a connection may die over it, and another tells it again from there on: a number may
-	// come again, with its contents of then, as long as all that was told after it comes again too.
+	// Retells says that whoever tells a connection may die over it, and another tells it again: a number that a connection
+	// was told in its place may come again, with the contents of then.
 	Retells bool
 }
 
@@ -85,6 +85,7 @@ type Told struct {
 	After                int64 // Synced: the number asked from
 	Kind                 chat.ChangeKind
 	Message              *chat.Message // of a new message (Kind is empty) or chat.MessageChanged
+	Answer               bool          // Live: an acknowledgement that may come before its place, and then again in it, as it may answer a repeat
 	Frame                string        // Canonical form of what was told, the same for ack and newMessage
 }
 

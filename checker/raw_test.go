@@ -43,7 +43,9 @@ type raw struct {
 	asking  map[string]bool
 	lastAsk time.Time // of a sync: an answer may never come
 
-	newest map[string]int64 // by room: the head at the start, or what came live since; guarded by mu
+	// By room, guarded by mu.
+	newest map[string]int64 // the head at the start, or what came live since
+	top    map[string]int64 // the same, with answers
 
 	writing sync.Mutex // one frame at a time
 	sends   sync.Mutex // guards what follows
@@ -80,6 +82,7 @@ type change struct {
 	about   *chat.RoomEvent
 	frame   string // canonical
 	shown   string // canonical form of the message
+	answer  bool   // it may be no more than the answer to a repeat
 }
 
 func newRaw(ctx context.Context, rec *record, p *person, name, address string) *raw {
@@ -131,7 +134,7 @@ func (c *raw) connect(ctx context.Context) (started bool, err error) {
 	c.conn, c.started = conn, false
 	c.pending, c.asked, c.asking = map[string]map[int64]change{}, map[string]map[string]int64{}, map[string]bool{}
 	c.mu.Lock()
-	c.newest = map[string]int64{}
+	c.newest, c.top = map[string]int64{}, map[string]int64{}
 	c.mu.Unlock()
 	defer c.offline()
 	if err := c.write(`{"action":"ping"}`); err != nil {
@@ -232,26 +235,27 @@ func (c *raw) frame(text []byte) error {
 			if c.repeat(ch) {
 				return nil
 			}
+			ch.answer = c.early
 		}
 		return c.live(ch)
 	}
 	return nil
 }
 
-// repeat tells whether an acknowledgement answers a repeat of what was told before, here or on another connection, or will
-// be told in its place. What is told for the first time is of a room that the first pong or a joining has told of.
+// repeat tells whether an acknowledgement answers a repeat of what was told before, here or on another connection. What is
+// told for the first time is of a room that the first pong or a joining has told of.
 func (c *raw) repeat(ch change) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	newest, known := c.newest[ch.room]
-	return !known || ch.seq <= newest || c.early && ch.seq > newest+1
+	return !known || ch.seq <= newest
 }
 
 // heard tells how far the present connection has told of a room by itself, without sync.
 func (c *raw) heard(room string) int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.newest[room]
+	return max(c.top[room], c.newest[room])
 }
 
 // change reads a numbered frame.
@@ -281,8 +285,11 @@ func (c *raw) change(f frame) (change, error) {
 // live takes a numbered frame as it came.
 func (c *raw) live(ch change) error {
 	c.mu.Lock()
-	c.hear(Told{Room: ch.room, How: Live, Epoch: c.epoch, Seq: ch.seq, Kind: ch.kind, Message: ch.message, Frame: ch.frame})
-	c.newest[ch.room] = max(c.newest[ch.room], ch.seq)
+	c.hear(Told{Room: ch.room, How: Live, Epoch: c.epoch, Seq: ch.seq, Kind: ch.kind, Message: ch.message, Frame: ch.frame, Answer: ch.answer})
+	c.top[ch.room] = max(c.top[ch.room], ch.seq)
+	if !ch.answer {
+		c.newest[ch.room] = max(c.newest[ch.room], ch.seq)
+	}
 	v := c.views[ch.room]
 	mine := ch.kind == chat.MemberJoined && ch.about.Membership != nil && ch.about.Membership.UserID == c.user
 	if v == nil && (mine || ch.kind == chat.RoomCreated) {

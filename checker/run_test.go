@@ -32,14 +32,14 @@ func TestDelivery(t *testing.T) {
 // TestSoak runs such rounds for SOAK, such as 1h, on one data folder.
 func TestSoak(t *testing.T) {
 	h := openMachine(t)
-	soak(t, func(*testing.T, int) house {
+	soak(t, func(*testing.T, uint64) house {
 		h.start()
 		return h
 	})
 }
 
 // soak runs rounds until the time is over or one has failed.
-func soak(t *testing.T, open func(t *testing.T, round int) house) {
+func soak(t *testing.T, open func(t *testing.T, seed uint64) house) {
 	t.Helper()
 	last, err := time.ParseDuration(os.Getenv("SOAK"))
 	if err != nil {
@@ -50,7 +50,8 @@ func soak(t *testing.T, open func(t *testing.T, round int) house) {
 	rounds := 0
 	for ; time.Since(begun) < last && !t.Failed(); rounds++ {
 		t.Run(fmt.Sprint("round ", rounds), func(t *testing.T) {
-			one := deliver(t, open(t, rounds), first+uint64(rounds), rounds, 45*time.Second)
+			seed := first + uint64(rounds)
+			one := deliver(t, open(t, seed), seed, rounds, 45*time.Second)
 			all.acknowledged, all.faults, all.violations = all.acknowledged+one.acknowledged, all.faults+one.faults, all.violations+one.violations
 		})
 	}

@@ -3,6 +3,7 @@ package checker
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"parley/chat"
 )
@@ -52,6 +53,9 @@ func (c *check) told() {
 		heads[stream{observer: h.Observer, room: h.Room, how: Live, epoch: h.Epoch}] = h.Seq
 	}
 	for k, s := range streams {
+		if s = inPlace(s); len(s) == 0 {
+			continue
+		}
 		head, ok := heads[stream{observer: k.observer, room: k.room, how: k.how, epoch: k.epoch}]
 		if !ok {
 			head = s[0].Seq - 1
@@ -94,19 +98,21 @@ func (c *check) whole(l *log, k stream, s []*Told, last int64) {
 	if k.how == Synced {
 		last = s[0].After
 	}
+	seen := map[int64]bool{}
 	for i, t := range s {
-		if k.how == Live && c.h.Retells && again(s, i, last) {
+		if k.how == Live && c.h.Retells && seen[t.Seq] {
 			continue
 		}
+		seen[t.Seq] = true
 		switch {
 		case t.Seq == last:
-			c.violation(Repeated, k.room, "%s was told %d twice in epoch %d", k.observer, t.Seq, k.epoch)
+			c.violation(Repeated, k.room, "%s was told %d twice in epoch %d, after %v", k.observer, t.Seq, k.epoch, before(s, i))
 		case t.Seq < last:
-			c.violation(Disordered, k.room, "%s was told %d after %d in epoch %d", k.observer, t.Seq, last, k.epoch)
+			c.violation(Disordered, k.room, "%s was told %d in epoch %d, after %v", k.observer, t.Seq, k.epoch, before(s, i))
 		default:
 			for missing := last + 1; missing < t.Seq; missing++ {
 				if k.how == Synced || l.member(k.user, missing) {
-					c.violation(Skipped, k.room, "%s was not told %d, but %d in epoch %d", k.observer, missing, t.Seq, k.epoch)
+					c.violation(Skipped, k.room, "%s was not told %d, but %d in epoch %d, after %v", k.observer, missing, t.Seq, k.epoch, before(s, i))
 					break
 				}
 			}
@@ -115,10 +121,27 @@ func (c *check) whole(l *log, k stream, s []*Told, last int64) {
 	}
 }
 
-// again tells whether s[i] is told again in its place: it was told before, and follows what was told just before it or goes
-// back.
-func again(s []*Told, i int, last int64) bool {
-	return i > 0 && s[i].Seq <= last && s[i].Seq >= s[0].Seq && s[i].Seq <= s[i-1].Seq+1
+// inPlace leaves out acknowledgements that were told again, or with which the stream ends: they only answered.
+func inPlace(s []*Told) (out []*Told) {
+	seen, highest := map[int64]bool{}, int64(0)
+	for i := len(s) - 1; i >= 0; i-- {
+		t := s[i]
+		if t.Answer && (seen[t.Seq] || t.Seq > highest) {
+			continue
+		}
+		seen[t.Seq], highest = true, max(highest, t.Seq)
+		out = append(out, t)
+	}
+	slices.Reverse(out)
+	return out
+}
+
+// before are the numbers told just before s[i].
+func before(s []*Told, i int) (seqs []int64) {
+	for _, t := range s[max(0, i-12):i] {
+		seqs = append(seqs, t.Seq)
+	}
+	return seqs
 }
 
 // Retold counts what connections were told again.
