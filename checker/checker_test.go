@@ -133,6 +133,22 @@ func TestHonest(t *testing.T) {
 	}
 }
 
+// TestHonestAgain: where whoever tells may die over it, numbers come again, and answers to repeats come early.
+func TestHonestAgain(t *testing.T) {
+	h := honest(t)
+	h.Retells = true
+	i := live(h, "bob/raw", 8)
+	early := h.Told[live(h, "bob/raw", 11)]
+	early.Answer = true
+	h.Told = slices.Insert(h.Told, i+1, h.Told[live(h, "bob/raw", 7)], h.Told[i], early)
+	for _, v := range Check(h) {
+		t.Error(v)
+	}
+	if n := Retold(h); n != 2 {
+		t.Errorf("%d are counted as told again", n)
+	}
+}
+
 // live returns the place of what an observer was told live.
 func live(h *History, observer string, seq int64) int {
 	return slices.IndexFunc(h.Told, func(t Told) bool { return t.Observer == observer && t.How == Live && t.Seq == seq })
@@ -186,6 +202,16 @@ func TestPlanted(t *testing.T) {
 		{"two changes came the wrong way round", Disordered, func(h *History) {
 			i, j := live(h, "ann/raw", 11), live(h, "ann/raw", 12)
 			h.Told[i], h.Told[j] = h.Told[j], h.Told[i]
+		}},
+		{"two changes came the wrong way round, where numbers may come again", Disordered, func(h *History) {
+			h.Retells = true
+			i, j := live(h, "ann/raw", 11), live(h, "ann/raw", 12)
+			h.Told[i], h.Told[j] = h.Told[j], h.Told[i]
+		}},
+		{"a change was not told, where numbers may come again", Skipped, func(h *History) {
+			h.Retells = true
+			i := live(h, "bob/raw", 8)
+			h.Told = slices.Delete(h.Told, i, i+1)
 		}},
 		{"one who was removed heard on", Leaked, func(h *History) {
 			told := h.Told[live(h, "ann/raw", 11)]

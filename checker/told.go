@@ -146,14 +146,20 @@ func before(s []*Told, i int) (seqs []int64) {
 
 // Retold counts what connections were told again.
 func Retold(h *History) (n int) {
-	last := map[stream]int64{}
+	seen := map[stream]map[int64]bool{}
 	for i := range h.Told {
 		t := &h.Told[i]
+		if t.How != Live || t.Answer {
+			continue
+		}
 		k := stream{t.Observer, t.User, t.Room, t.How, t.Epoch}
-		if t.How == Live && t.Seq <= last[k] {
+		if seen[k] == nil {
+			seen[k] = map[int64]bool{}
+		}
+		if seen[k][t.Seq] {
 			n++
 		}
-		last[k] = max(last[k], t.Seq)
+		seen[k][t.Seq] = true
 	}
 	return n
 }
