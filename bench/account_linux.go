@@ -27,16 +27,23 @@ func (c *clients) answered(one *client, k kind, seq int) {
 	t := &r.texts[seq]
 	if k == kindRefused {
 		t.refused = true
-		c.count.refused++
+		c.tally(r).refused++
 		if c.done != nil {
 			c.done(r)
 		}
 		return
 	}
 	t.acked = true
-	c.count.acked++
-	c.count.ack.add(c.stamp - t.due)
+	c.tally(r).acked++
+	c.tally(r).ack.add(c.stamp - t.due)
 	c.check(r, t)
+}
+
+func (c *clients) tally(r *room) *tally {
+	if r.loud {
+		return &c.loud
+	}
+	return &c.count
 }
 
 // delivered notes every text in a message.
@@ -76,8 +83,8 @@ func (c *clients) arrived(one *client, room, seq int) {
 	one.highest = max(one.highest, seq)
 	t := &r.texts[seq]
 	t.got++
-	c.count.delivered++
-	c.count.delivery.add(c.stamp - t.due)
+	c.tally(r).delivered++
+	c.tally(r).delivery.add(c.stamp - t.due)
 	c.check(r, t)
 }
 

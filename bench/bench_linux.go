@@ -59,6 +59,8 @@ func Run(ctx context.Context, o Options) error {
 			err = s.storm(ctx)
 		case "history":
 			err = s.history(ctx)
+		case "noisy":
+			err = s.noisy(ctx)
 		case "load":
 			err = s.curve(ctx)
 		default:

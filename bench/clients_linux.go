@@ -57,6 +57,7 @@ type room struct {
 	members []*client
 	texts   []text
 	turn    int
+	loud    bool // counted apart
 }
 
 // tally is what is counted of a stretch of time.
@@ -82,7 +83,7 @@ type clients struct {
 	pending []*client     // to be dialed
 	opening int           // under way
 
-	count                      tally
+	count, loud                tally
 	done                       func(*room) // a text is acknowledged and with every other member
 	doubled, disordered, stray int
 	dropped                    int   // connections that the server ended

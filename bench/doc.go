@@ -23,10 +23,13 @@ type Options struct {
 	Messages    int      // in the room of history
 	Runs        int      // of each scenario; the one with the least foreign work on the server's CPU is kept
 	Floor       bool     // run the floor too
+	TLS         bool     // Parley ends TLS
+	Seeded      string   // folder for history that holds data and tokens.json of `parley seed`, and is kept; empty for a fresh one
+	Picture     string   // file for the curve of load as SVG; empty for none
 	Profile     string   // folder for CPU and heap profiles of the server; empty for none
 	Out         io.Writer
 	Log         io.Writer // progress, and what the servers log
 }
 
 // Names are the scenarios, in the order in which they are best read.
-func Names() []string { return []string{"F", "F1", "L", "R", "M", "storm", "history", "load"} }
+func Names() []string { return []string{"F", "F1", "L", "R", "M", "storm", "history", "noisy", "load"} }

@@ -109,30 +109,3 @@ func (c *clients) ask(ctx context.Context, one *client, frame []byte) (time.Dura
 	}
 	return c.stamp - began, nil
 }
-
-// curve offers more and more texts to small rooms, up to twice what the server can take.
-func (s *session) curve(ctx context.Context) error {
-	sh := shape{rooms: 200, members: 10}
-	return s.with(ctx, startParley, sh, true, func(t *target, c *clients) error {
-		full, err := c.run(ctx, t, s.at, load{window: 1, turns: true}, seconds(s.Warm), seconds(s.Seconds))
-		if err != nil {
-			return err
-		}
-		tableHead(s.Out, fmt.Sprintf("Load curve. 200 rooms of 10; with one text under way in each room it takes %.0f/s.", full.rate()),
-			"offered/s", "of that", "acked/s", "ack p50, ms", "ack p99, ms", "refused/s", "server CPU", "faults so far")
-		faults := full.faults()
-		defer func() { s.faults += faults }()
-		for _, part := range []float64{.1, .25, .5, .7, .8, .9, 1, 1.1, 1.25, 1.5, 2} {
-			offered := part * full.rate()
-			r, err := c.run(ctx, t, s.at, load{rate: offered}, 1*time.Second, seconds(s.Seconds/2))
-			if err != nil {
-				return err
-			}
-			faults = r.faults() // so far
-			tableRow(s.Out, fmt.Sprintf("%.0f", offered), fmt.Sprintf("%.0f %%", 100*part), fmt.Sprintf("%.0f", r.rate()),
-				fmt.Sprintf("%.1f", millis(r.ack.quantile(.5))), fmt.Sprintf("%.1f", millis(r.ack.quantile(.99))),
-				fmt.Sprintf("%.0f", float64(r.refused)/r.seconds), share(r.server.Seconds(), r.seconds), r.fault())
-		}
-		return nil
-	})
-}

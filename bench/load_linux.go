@@ -13,11 +13,13 @@ type load struct {
 	window int     // closed: texts under way in each room
 	rate   float64 // open: texts a second in all, whatever becomes of them; 0 is closed
 	turns  bool    // members speak in turn, else the first one
+	rooms  []*room // where; all if nil
 }
 
 // result is what a stretch of load cost.
 type result struct {
 	tally
+	loud                        tally // of rooms that are counted apart
 	seconds                     float64
 	server, foreign, own        time.Duration // CPU time: the server's, of others on its CPU, this program's
 	idle, resident              int64         // bytes of the server, before anybody connected and after
@@ -59,19 +61,22 @@ func (m meter) since(r *result, pid, cpu int) {
 
 // run sends for warm and then for measured, waits for what is still under way, and accounts for all of it.
 func (c *clients) run(ctx context.Context, t *target, at places, l load, warm, measured time.Duration) (*result, error) {
+	return c.measure(ctx, t, at, c.sender(l), warm, measured)
+}
+
+func (c *clients) measure(ctx context.Context, t *target, at places, sender func() time.Duration, warm, measured time.Duration) (*result, error) {
 	r := &result{idle: t.idle, connections: len(c.all), rooms: len(c.rooms)}
-	sender := c.sender(l)
 	begin := c.now()
 	if err := c.during(ctx, sender, begin+warm); err != nil {
 		return nil, err
 	}
-	c.count = tally{}
+	c.count, c.loud = tally{}, tally{}
 	before := read(t.pid, at.server)
 	if err := c.during(ctx, sender, begin+warm+measured); err != nil {
 		return nil, err
 	}
 	before.since(r, t.pid, at.server)
-	r.tally, r.resident = c.count, resident(t.pid)
+	r.tally, r.loud, r.resident = c.count, c.loud, resident(t.pid)
 	c.done = nil
 	if err := c.settle(ctx); err != nil {
 		return nil, err
@@ -91,9 +96,12 @@ func (c *clients) sender(l load) func() (next time.Duration) {
 		}
 		c.publish(from, due)
 	}
+	if l.rooms == nil {
+		l.rooms = c.rooms
+	}
 	if l.rate == 0 {
 		c.done = func(r *room) { speak(r, c.now()) }
-		for _, r := range c.rooms {
+		for _, r := range l.rooms {
 			for range l.window {
 				speak(r, c.now())
 			}
@@ -103,7 +111,7 @@ func (c *clients) sender(l load) func() (next time.Duration) {
 	due, step, i := c.now(), time.Duration(float64(time.Second)/l.rate), 0
 	return func() time.Duration {
 		for ; due <= c.now(); due += step {
-			speak(c.rooms[i%len(c.rooms)], due)
+			speak(l.rooms[i%len(l.rooms)], due)
 			i++
 		}
 		return due
@@ -133,11 +141,12 @@ func (c *clients) during(ctx context.Context, send func() time.Duration, end tim
 
 // settle waits until everything that was sent has an answer and has arrived, or nothing came for three seconds.
 func (c *clients) settle(ctx context.Context) error {
-	for last, quiet := c.count.delivered+c.count.acked, c.now(); c.now()-quiet < 3*time.Second; {
+	seen := func() int { return c.count.delivered + c.count.acked + c.loud.delivered + c.loud.acked }
+	for last, quiet := seen(), c.now(); c.now()-quiet < 3*time.Second; {
 		if err := c.poll(ctx, 20*time.Millisecond); err != nil {
 			return err
 		}
-		if n := c.count.delivered + c.count.acked; n != last {
+		if n := seen(); n != last {
 			last, quiet = n, c.now()
 		} else if lost, unanswered := c.missing(); lost+unanswered == 0 {
 			return nil

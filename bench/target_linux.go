@@ -30,6 +30,8 @@ type target struct {
 	addr   netip.AddrPort
 	people [][]person // by room
 	child  *exec.Cmd
+	tunnel *tunnel // where TLS is spoken for the clients; else nil
+	kept   bool    // the folder stays
 	pid    int
 	idle   int64 // resident bytes before anybody connected
 }
@@ -37,28 +39,20 @@ type target struct {
 // startParley fills a fresh folder and serves it.
 func startParley(ctx context.Context, o Options, at places, s shape) (_ *target, err error) {
 	t := &target{name: "parley", wire: parleyWire{}}
-	if t.dir, err = os.MkdirTemp("", "parley-bench-*"); err != nil {
-		return nil, fmt.Errorf("make a folder: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.RemoveAll(t.dir))
-		}
-	}()
-	tokens := filepath.Join(t.dir, "tokens.json")
-	seed := exec.CommandContext(ctx, o.Program, "seed", "--data", t.data(), "--users", strconv.Itoa(s.rooms*s.members), "--rooms", strconv.Itoa(s.rooms),
-		"--members", strconv.Itoa(s.members), "--messages", strconv.Itoa(s.messages), "--tokens", tokens)
-	if out, err := seed.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("parley seed: %w: %s", err, bytes.TrimSpace(out))
-	}
-	if t.people, err = readPeople(tokens); err != nil {
-		return nil, err
+	if err := t.fill(ctx, o, s); err != nil {
+		return nil, errors.Join(err, t.remove())
 	}
 	t.child = exec.CommandContext(ctx, o.Program, "serve", "--data", t.data(), "--listen", "127.0.0.1:0", "--log-format", "json")
 	t.child.Env = append(os.Environ(), "PARLEY_LIMITS=off")
+	if o.TLS {
+		if t.tunnel, err = newTunnel(t.dir); err != nil {
+			return nil, errors.Join(err, t.remove())
+		}
+		t.child.Args = append(t.child.Args, "--tls-cert", t.tunnel.cert, "--tls-key", t.tunnel.key)
+	}
 	log, err := t.child.StderrPipe()
 	if err != nil {
-		return nil, fmt.Errorf("start the server: %w", err)
+		return nil, errors.Join(fmt.Errorf("start the server: %w", err), t.remove())
 	}
 	return t, t.start(at, o.Log, log, func(line []byte) string {
 		var l struct{ Msg, Address string }
@@ -67,6 +61,33 @@ func startParley(ctx context.Context, o Options, at places, s shape) (_ *target,
 		}
 		return ""
 	})
+}
+
+// fill makes the people, unless there are some already.
+func (t *target) fill(ctx context.Context, o Options, s shape) (err error) {
+	if t.kept = o.Seeded != "" && s.messages > 0; t.kept {
+		t.dir = o.Seeded
+	} else if t.dir, err = os.MkdirTemp("", "parley-bench-*"); err != nil {
+		return fmt.Errorf("make a folder: %w", err)
+	}
+	tokens := filepath.Join(t.dir, "tokens.json")
+	if !t.kept {
+		seed := exec.CommandContext(ctx, o.Program, "seed", "--data", t.data(), "--users", strconv.Itoa(s.rooms*s.members), "--rooms", strconv.Itoa(s.rooms),
+			"--members", strconv.Itoa(s.members), "--messages", strconv.Itoa(s.messages), "--tokens", tokens)
+		if out, err := seed.CombinedOutput(); err != nil {
+			return fmt.Errorf("parley seed: %w: %s", err, bytes.TrimSpace(out))
+		}
+	}
+	t.people, err = readPeople(tokens)
+	return err
+}
+
+// remove removes the folder, if it is not to be kept.
+func (t *target) remove() error {
+	if t.kept {
+		return nil
+	}
+	return os.RemoveAll(t.dir)
 }
 
 func (t *target) data() string { return filepath.Join(t.dir, "data") }
@@ -87,7 +108,7 @@ func startFloor(ctx context.Context, o Options, at places, s shape) (_ *target, 
 	t.child = exec.CommandContext(ctx, o.Program, "floor", filepath.Join(t.dir, "log"))
 	log, err := t.child.StdoutPipe()
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start the floor: %w", err), os.RemoveAll(t.dir))
+		return nil, errors.Join(fmt.Errorf("start the floor: %w", err), t.remove())
 	}
 	return t, t.start(at, o.Log, log, func(line []byte) string { return string(bytes.TrimSpace(line)) })
 }
@@ -97,7 +118,7 @@ func (t *target) start(at places, w io.Writer, output io.Reader, address func([]
 	t.child.Cancel = func() error { return t.child.Process.Signal(syscall.SIGTERM) }
 	t.child.WaitDelay = 20 * time.Second
 	if err := at.onServerCPU(t.child.Start); err != nil {
-		return errors.Join(fmt.Errorf("start %s: %w", t.name, err), os.RemoveAll(t.dir))
+		return errors.Join(fmt.Errorf("start %s: %w", t.name, err), t.remove())
 	}
 	lines := bufio.NewScanner(output)
 	for lines.Scan() {
@@ -111,6 +132,11 @@ func (t *target) start(at places, w io.Writer, output io.Reader, address func([]
 			return errors.Join(fmt.Errorf("the address of %s: %w", t.name, err), t.stop())
 		}
 		t.addr, t.pid = addr, t.child.Process.Pid
+		if t.tunnel != nil {
+			if t.addr, err = t.tunnel.to(addr); err != nil {
+				return errors.Join(err, t.stop())
+			}
+		}
 		t.idle = resident(t.pid)
 		go func() { // ends with the child
 			for lines.Scan() {
@@ -126,7 +152,10 @@ func (t *target) start(at places, w io.Writer, output io.Reader, address func([]
 func (t *target) stop() error {
 	_ = t.child.Process.Kill() // nobody needs what it has
 	_ = t.child.Wait()
-	return os.RemoveAll(t.dir)
+	if t.tunnel != nil {
+		t.tunnel.close()
+	}
+	return t.remove()
 }
 
 func readPeople(file string) ([][]person, error) {
