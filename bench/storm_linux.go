@@ -11,6 +11,7 @@ import (
 const (
 	missed     = 200 // messages that each comes back to
 	stormRooms = 100 // members of each room
+	talkRate   = 100 // texts a second of those who stayed
 )
 
 // storm lets everybody but one speaker a room go away, lets the speakers say what is missed, and then lets all come back
@@ -60,7 +61,7 @@ func (s *session) storm(ctx context.Context) error {
 		r.doubled, r.disordered, r.stray, r.dropped = c.doubled, c.disordered, c.stray, c.dropped
 		r.lost, r.unanswered = c.missing()
 		s.faults += r.faults()
-		tableHead(s.Out, fmt.Sprintf("Reconnect storm. Everybody missed %d messages and comes back at once; others talk at 20/s in a room of 100.", missed),
+		tableHead(s.Out, fmt.Sprintf("Reconnect storm. Everybody missed %d messages and comes back at once; others talk at %d/s in a room of 100.", missed, talkRate),
 			"clients", "all whole after, s", "server CPU, s", "others' ack p99 calm, ms", "in the storm, ms", "RSS after, MiB", "not whole", "faults")
 		tableRow(s.Out, len(storm.gone), fmt.Sprintf("%.1f", took.Seconds()), fmt.Sprintf("%.1f", r.server.Seconds()),
 			fmt.Sprintf("%.1f", millis(calm.quantile(.99))), fmt.Sprintf("%.1f", millis(during.quantile(.99))), mib(resident(t.pid)), storm.left, r.fault())
@@ -123,7 +124,7 @@ func (s *storm) talk(ctx context.Context, d time.Duration, whole func() bool) (*
 	s.count = tally{}
 	end, due := s.now()+d, s.now()
 	err := s.during(ctx, func() time.Duration {
-		for ; due <= s.now(); due += time.Second / 20 {
+		for ; due <= s.now(); due += time.Second / talkRate {
 			s.publish(s.others.members[0], due)
 		}
 		if whole() {
