@@ -24,8 +24,11 @@ const (
 	ready
 )
 
-// turn is how many sockets are served before it is looked again what is due to be sent.
-const turn = 64
+const (
+	turn   = 64 // sockets that are served before it is looked again what is due to be sent
+	few    = 8  // before it is looked again whether there is input for those who are served first
+	firsts = -1
+)
 
 // client is one connection of one person.
 type client struct {
@@ -37,6 +40,7 @@ type client struct {
 	in     []byte // of a frame that is not whole
 	out    []byte // what the socket did not take
 	answer func(*client, []byte)
+	first  bool // served before others that have input too
 
 	seen    []uint64 // the texts that arrived here, by number
 	highest int
@@ -74,7 +78,8 @@ type clients struct {
 	began   time.Time
 	all     []*client
 	rooms   []*room
-	epoll   int
+	epoll   int // of all others, and of first as the client with the number firsts
+	first   int // epoll of those who are served first
 	events  []unix.EpollEvent
 	buf     []byte
 	scratch []byte
@@ -98,7 +103,14 @@ func newClients(w wire, server netip.AddrPort, people [][]person) (*clients, err
 	if err != nil {
 		return nil, fmt.Errorf("epoll: %w", err)
 	}
-	c := &clients{wire: w, server: server, began: time.Now(), session: uint32(time.Now().UnixNano()), epoll: epoll,
+	first, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err == nil {
+		err = unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, first, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: firsts})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("epoll: %w", err)
+	}
+	c := &clients{wire: w, server: server, began: time.Now(), session: uint32(time.Now().UnixNano()), epoll: epoll, first: first,
 		events: make([]unix.EpollEvent, turn), buf: make([]byte, 1<<20), text: newText()}
 	for i, members := range people {
 		r := &room{index: i}
@@ -119,6 +131,7 @@ func (c *clients) close() {
 		c.drop(one)
 	}
 	_ = unix.Close(c.epoll)
+	_ = unix.Close(c.first)
 }
 
 func (c *clients) drop(one *client) {
@@ -177,7 +190,11 @@ func (c *clients) fail(err error) {
 }
 
 func (c *clients) watch(one *client, op int, events uint32) {
-	if err := unix.EpollCtl(c.epoll, op, one.fd, &unix.EpollEvent{Events: events, Fd: int32(one.index)}); err != nil {
+	epoll := c.epoll
+	if one.first {
+		epoll = c.first
+	}
+	if err := unix.EpollCtl(epoll, op, one.fd, &unix.EpollEvent{Events: events, Fd: int32(one.index)}); err != nil {
 		c.fail(fmt.Errorf("watch a socket: %w", err))
 	}
 }
@@ -219,16 +236,33 @@ func (c *clients) poll(ctx context.Context, wait time.Duration) error {
 	if err != nil && !errors.Is(err, unix.EINTR) {
 		return fmt.Errorf("epoll: %w", err)
 	}
-	for _, e := range c.events[:max(n, 0)] {
-		one := c.all[e.Fd]
-		if one.state != closed && e.Events&unix.EPOLLOUT != 0 {
-			c.writable(one)
+	for i, e := range c.events[:max(n, 0)] {
+		if i%few == 0 {
+			c.serveFirst()
 		}
-		if one.state != closed && e.Events&^unix.EPOLLOUT != 0 {
-			c.readable(one)
+		if e.Fd != firsts {
+			c.serve(e)
 		}
 	}
 	return errors.Join(c.failed, ctx.Err())
+}
+
+func (c *clients) serveFirst() {
+	var events [few]unix.EpollEvent
+	n, _ := unix.EpollWait(c.first, events[:], 0) // what goes wrong here goes wrong in poll too
+	for _, e := range events[:max(n, 0)] {
+		c.serve(e)
+	}
+}
+
+func (c *clients) serve(e unix.EpollEvent) {
+	one := c.all[e.Fd]
+	if one.state != closed && e.Events&unix.EPOLLOUT != 0 {
+		c.writable(one)
+	}
+	if one.state != closed && e.Events&^unix.EPOLLOUT != 0 {
+		c.readable(one)
+	}
 }
 
 func (c *clients) writable(one *client) {

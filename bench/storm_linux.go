@@ -25,6 +25,7 @@ func (s *session) storm(ctx context.Context) error {
 		for i, r := range c.rooms {
 			here = append(here, r.members[0])
 			if r == storm.others {
+				r.members[0].first = true // its acknowledgements are timed
 				here = append(here, r.members[1:]...)
 				continue
 			}
