@@ -12,11 +12,11 @@ import (
 func (s *session) curve(ctx context.Context) error {
 	sh := shape{rooms: 200, members: 10}
 	return s.with(ctx, startParley, sh, true, func(t *target, c *clients) error {
-		full, err := c.run(ctx, t, s.at, load{window: 1, turns: true}, seconds(s.Warm), seconds(s.Seconds))
+		full, err := c.run(ctx, t, s.at, load{window: 32, turns: true}, seconds(s.Warm), seconds(s.Seconds))
 		if err != nil {
 			return err
 		}
-		tableHead(s.Out, fmt.Sprintf("Load curve. 200 rooms of 10; with one text under way in each room it takes %.0f/s.", full.rate()),
+		tableHead(s.Out, fmt.Sprintf("Load curve. 200 rooms of 10; with 32 texts under way in each room it takes %.0f/s.", full.rate()),
 			"offered/s", "of that", "acked/s", "ack p50, ms", "ack p99, ms", "refused/s", "server CPU", "faults so far")
 		faults := full.faults()
 		defer func() { s.faults += faults }()

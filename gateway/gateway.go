@@ -38,7 +38,7 @@ type Limits struct {
 	QueueBytes         int           // that wait for one slow reader; default 1 MiB; one step of a room may exceed it
 	QueueTotal         int64         // bytes that wait for all slow readers, what they share counted for each; beyond, who is behind is closed; default 512 MiB
 	QueueRuns          int           // writes that wait for one slow reader; default 1024
-	Requests           int           // other than messages, served at once for all connections; default 32
+	Requests           int           // that wait for the disk, other than messages, served at once for all connections; default 32
 	Silence            time.Duration // until a silent connection is given up; it is pinged before; default 75 s
 	SendBuffer         int           // bytes of the socket's send buffer; default is the system's
 }
@@ -92,8 +92,8 @@ type Gateway struct {
 	ctx    context.Context // of requests; ends with Run
 	cancel context.CancelFunc
 	began  time.Time
-	slots  chan struct{}  // one for each request being served
-	opens  chan struct{}  // one for each connection being opened
+	slots  chan struct{}  // one for each request being served that waits for the disk
+	calm   pacer          // of all other requests, and of connections being opened
 	tasks  sync.WaitGroup // goroutines of connections
 
 	scratch sync.Pool // of *[]byte, for the joined writes of streams
@@ -125,7 +125,8 @@ func New(c Config) (*Gateway, error) {
 	}
 	g.answers.New = func() any { return new([]byte) }
 	g.slots = make(chan struct{}, g.limits.Requests)
-	g.opens = make(chan struct{}, maxOpens)
+	g.calm.slots = make(chan struct{}, maxCalm)
+	g.calm.heard.Store(-talkFor.Milliseconds())
 	if c.Goroutines {
 		return g, nil
 	}

@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"fmt"
-	"runtime"
 
 	"parley/chat"
 	"parley/protocol"
@@ -71,6 +70,7 @@ func (c *conn) submit(r *protocol.Request) {
 	}
 	c.sending++
 	c.g.inFlight.Add(1)
+	c.g.calm.heard.Store(c.heard.Load())
 	c.pause()
 	c.mu.Unlock()
 	requestID := r.RequestID
@@ -119,10 +119,15 @@ func (c *conn) work() {
 		c.resume()
 		c.mu.Unlock()
 
-		c.g.slots <- struct{}{} // bounds what all connections ask of the store at once
-		runtime.Gosched()       // whoever is woken by a slot goes to the end of the line, behind messages
+		if r.Action == protocol.MarkRead { // waits for the disk, not for the processor
+			c.g.slots <- struct{}{}
+			c.serve(&r)
+			<-c.g.slots
+			continue
+		}
+		c.g.calm.enter(c.g.now)
 		c.serve(&r)
-		<-c.g.slots
+		c.g.calm.leave()
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 
 // Bounds of how fast connections are taken.
 const (
-	maxOpens  = 8                // sockets being opened at once
 	maxUnread = 64               // connections that have not sent a request yet
 	patience  = time.Millisecond // of one more beyond those
 )
@@ -31,7 +30,7 @@ func (g *Gateway) Listener(l net.Listener) *Listener {
 	return &Listener{Listener: l, g: g, news: make(chan struct{}, 1), unread: make(map[net.Conn]struct{})}
 }
 
-// Accept waits for its turn among those who open a socket.
+// Accept waits for its turn among those who open a socket or ask for something.
 func (l *Listener) Accept() (net.Conn, error) {
 	runtime.Gosched() // the one accepted last asks first
 	for over := (<-chan time.Time)(nil); l.crowded(); {
@@ -45,8 +44,8 @@ func (l *Listener) Accept() (net.Conn, error) {
 		}
 		break
 	}
-	l.g.opens <- struct{}{}
-	<-l.g.opens
+	l.g.calm.enter(l.g.now)
+	l.g.calm.leave()
 	return l.Listener.Accept()
 }
 

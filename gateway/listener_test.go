@@ -32,12 +32,12 @@ func TestCrowdWaitsOutside(t *testing.T) {
 	h.mu.Lock()
 	h.loading = loads
 	h.mu.Unlock()
-	const crowd = 3 * maxOpens
+	const crowd = 3 * maxCalm
 	opened := make(chan *client, crowd)
 	var opening []chan error
 	for i := range crowd {
 		go func() { opened <- h.dial(t, fmt.Sprint("user", i)) }()
-		if i < maxOpens {
+		if i < maxCalm {
 			opening = append(opening, <-loads)
 		}
 	}
@@ -46,14 +46,14 @@ func TestCrowdWaitsOutside(t *testing.T) {
 		t.Errorf("heard %q", got)
 	}
 	time.Sleep(50 * time.Millisecond) // what must not happen needs time to happen
-	if n := h.taken.Load() - before; n > maxOpens+1 {
-		t.Errorf("%d connections were taken, %d can be opened", n, maxOpens)
+	if n := h.taken.Load() - before; n > maxCalm+1 {
+		t.Errorf("%d connections were taken, %d can be opened", n, maxCalm)
 	}
 	go func() {
 		for _, turn := range opening {
 			turn <- nil
 		}
-		for range crowd - maxOpens {
+		for range crowd - maxCalm {
 			turn := <-loads
 			turn <- nil
 		}

@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"runtime"
 	"strings"
 	"time"
 
@@ -24,14 +23,9 @@ func (g *Gateway) Open(w http.ResponseWriter, r *http.Request) error {
 	if !g.allowed(r) {
 		return chat.Errorf(chat.Forbidden, "Pages of this origin may not connect.")
 	}
-	select { // when very many come back at once, those who are here are served meanwhile
-	case g.opens <- struct{}{}:
-		defer func() { <-g.opens }()
-		runtime.Gosched()
-	case <-r.Context().Done():
-		return unavailable(r.Context().Err())
-	}
-	identity, err := g.authenticate(r.Context(), credentials(r))
+	identity, err := g.identify(r)
+	g.calm.enter(g.now)
+	defer g.calm.leave()
 	refused := protocol.CloseCode(0)
 	switch code := chat.CodeOf(err); code {
 	case "":
@@ -62,6 +56,23 @@ func (g *Gateway) Open(w http.ResponseWriter, r *http.Request) error {
 	}
 	g.open(w, r, c)
 	return nil
+}
+
+// identify says who comes.
+func (g *Gateway) identify(r *http.Request) (Identity, error) {
+	c := credentials(r)
+	if c.Ticket == "" {
+		g.calm.enter(g.now)
+		defer g.calm.leave()
+		return g.authenticate(r.Context(), c)
+	}
+	select { // a ticket is used up: that waits for the disk, not for the processor
+	case g.slots <- struct{}{}:
+		defer func() { <-g.slots }()
+		return g.authenticate(r.Context(), c)
+	case <-r.Context().Done():
+		return Identity{}, r.Context().Err()
+	}
 }
 
 // open does the handshake and begins the connection.
