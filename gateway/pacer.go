@@ -10,7 +10,7 @@ import (
 // Bounds of a pacer.
 const (
 	maxCalm = 4 // at once
-	workFor = time.Millisecond
+	workFor = 2 * time.Millisecond
 	restFor = time.Millisecond
 	talkFor = 250 * time.Millisecond // after a message, more are expected
 )
