@@ -173,9 +173,10 @@ test('what was chosen and not sent is there after a reload, in a session that wa
   await expect(annas.box).toHaveValue('From the coast')
 
   await page.getByRole('button', { name: 'Take sea.png off' }).click()
-  await anna.endSessions()
   world.expectTrouble(/status of 401/, /WebSocket/)
-  await page.reload()
+  await anna.endSessions()
+  await expect(page.getByText('drafts and waiting messages are still here')).toBeVisible()
+  await page.getByLabel('User name').fill(anna.username)
   await page.getByLabel('Password', { exact: true }).fill(password)
   await page.getByRole('button', { name: 'Log in', exact: true }).click()
   await annas.enter('Harbour')
