@@ -259,7 +259,7 @@ func TestSocketThatIsNotOpened(t *testing.T) {
 			http.StatusServiceUnavailable, chat.Unavailable},
 	} {
 		refusal = test.refusal
-		answer := s.do(call{method: "GET", path: "/ws?ticket=t1", header: map[string]string{"Upgrade": test.upgrade}})
+		answer := s.do(call{method: "GET", path: "/ws?ticket=the-ticket", header: map[string]string{"Upgrade": test.upgrade}})
 		var p httpapi.Problem
 		if err := json.Unmarshal(answer.Body, &p); err != nil {
 			t.Fatalf("%s: %s: %v", name, answer.Body, err)
@@ -275,7 +275,7 @@ func TestSocketThatIsNotOpened(t *testing.T) {
 			t.Errorf("%s: Retry-After %q", name, got)
 		}
 	}
-	if text := s.log.String(); !strings.Contains(text, "the cause") || strings.Contains(text, "t1") {
+	if text := s.log.String(); !strings.Contains(text, "the cause") || strings.Contains(text, "the-ticket") {
 		t.Errorf("the log: %s", text)
 	}
 }
