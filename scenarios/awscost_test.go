@@ -146,12 +146,7 @@ func TestOnAWSBudget(t *testing.T) {
 		connection = a.ConnectionID
 		return nil
 	}
-	for _, action := range []struct {
-		name          string
-		calls         int
-		reads, writes float64
-		do            func(ctx context.Context) error
-	}{
+	l.spend(t, []action{
 		{"connect and sync", 24, 20, 20, func(context.Context) error { annHears = ann.listen(t); return nil }},
 		{"send, room of 2", 14, 12, 16, func(context.Context) error { return send() }},
 		{"send again, room of 2", 12, 10, 16, func(context.Context) error { return send() }},
@@ -176,7 +171,21 @@ func TestOnAWSBudget(t *testing.T) {
 			return nil
 		}},
 		{"poll, a signal", 9, 9, 2, func(context.Context) error { return poll("typing") }},
-	} {
+	})
+}
+
+// action is something that people do, and what it may ask of DynamoDB.
+type action struct {
+	name          string
+	calls         int
+	reads, writes float64
+	do            func(ctx context.Context) error
+}
+
+// spend does actions one after another, and fails when one is over its budget or reads a whole table.
+func (l *ledger) spend(t *testing.T, actions []action) {
+	t.Helper()
+	for _, action := range actions {
 		if err := action.do(t.Context()); err != nil && !strings.Contains(err.Error(), "canceled") {
 			t.Errorf("%s: %v", action.name, err)
 		}
