@@ -140,3 +140,48 @@ test('the app can be installed, in either language', async ({ world }) => {
   expect(manifest.lang).toBe('de')
   for (const { src } of manifest.icons) expect((await german.request.get(src)).headers()['content-type']).toMatch(/^image\//)
 })
+
+test.describe('what a device keeps of an account', () => {
+  test.use({ settings: { PARLEY_LIMITS: 'off' } })
+
+  test('is little, and no more than the newest of each room', async ({ world }, info) => {
+    const [rooms, said, kept, words] = [8, 70, 60, 'a hundred letters are more than most messages have, so that what is measured is not too little ok']
+    const anna = await world.register('anna', 'Anna Lind')
+    const ben = await world.register('ben', 'Ben Okafor')
+    const page = await world.open(anna)
+    for (let i = 0; i < rooms; i++) {
+      const { roomId } = await ben.createRoom('public', `pier ${i}`)
+      await anna.join(roomId)
+      await Promise.all(Array.from({ length: said - 1 }, (_, n) => ben.send(roomId, `${words} ${n}`)))
+      await ben.send(roomId, 'the last word')
+      await page.goto(`/rooms/${roomId}`)
+      await expect(new Chat(page).message('the last word')).toBeVisible()
+    }
+    const held = () => page.evaluate(async (userId) => {
+      const found = (await indexedDB.databases()).find(({ name }) => name?.includes(userId))
+      const db = await new Promise<IDBDatabase>((resolve, reject) => {
+        const opening = indexedDB.open(found!.name!)
+        opening.onsuccess = () => resolve(opening.result)
+        opening.onerror = () => reject(opening.error!)
+      })
+      const timelines = await new Promise<{ messages: { content: string }[] }[]>((resolve) => {
+        const asked = db.transaction('timelines').objectStore('timelines').getAll() as IDBRequest<{ messages: { content: string }[] }[]>
+        asked.onsuccess = () => resolve(asked.result)
+      })
+      db.close()
+      const { usageDetails } = await navigator.storage.estimate() as { usageDetails?: { indexedDB?: number; caches?: number } }
+      return {
+        counts: timelines.map(({ messages }) => messages.length),
+        last: timelines.every(({ messages }) => messages.at(-1)?.content === 'the last word'),
+        messages: usageDetails?.indexedDB ?? 0, app: usageDetails?.caches ?? 0,
+      }
+    }, anna.user.userId)
+    await expect.poll(async () => (await held()).counts.filter((count) => count === kept)).toHaveLength(rooms)
+    const { counts, last, messages, app } = await held()
+    expect(Math.max(...counts)).toBe(kept)
+    expect(last).toBe(true)
+    info.annotations.push({ type: 'bytes', description: `${rooms * kept} messages of ${rooms} rooms: ${messages} B; the app: ${app} B` })
+    expect(messages).toBeGreaterThan(rooms * kept * words.length)
+    expect(messages).toBeLessThan(rooms * kept * 4096)
+  })
+})
