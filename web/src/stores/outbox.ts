@@ -146,11 +146,14 @@ export const useOutbox = defineStore('outbox', () => {
 
   /** Tries again by itself after a while; the return of the connection does so too. */
   function postpone(error: ApiError): void {
-    const wait = error.retryAfterMs ?? backoff(++failures, random)
+    const due = Math.max(now() + (error.retryAfterMs ?? backoff(++failures, random)), notBefore)
     // Where the server asked to wait, nothing goes out before; a lost connection may be back at any moment.
-    if (error.code !== 'network') notBefore = now() + wait
+    if (error.code !== 'network') notBefore = due
     clearTimeout(timer)
-    timer = setTimeout(() => void flush(), wait)
+    timer = setTimeout(() => {
+      notBefore = 0 // whatever the clock says: timers come a little early, and a clock can be set back
+      void flush()
+    }, due - now())
   }
 
   async function queue(): Promise<readonly OutboxEntry[]> {
