@@ -12,7 +12,7 @@ import (
 func (s *session) curve(ctx context.Context) error {
 	sh := shape{rooms: 200, members: 10}
 	return s.with(ctx, startParley, sh, true, func(t *target, c *clients) error {
-		full, err := c.run(ctx, t, s.at, load{window: 32, turns: true}, seconds(s.Warm), seconds(s.Seconds))
+		full, err := c.run(ctx, t, s.at, load{window: 32}, seconds(s.Warm), seconds(s.Seconds))
 		if err != nil {
 			return err
 		}

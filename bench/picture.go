@@ -43,8 +43,8 @@ type panel struct {
 func draw(w io.Writer, points []point) {
 	panels := []panel{
 		{"Acknowledged a second; dashed: offered", func(p point) float64 { return p.acked }, func(p point) float64 { return p.offered }, ""},
-		{"p99 from due to acknowledged, of what is taken", func(p point) float64 { return millis(p.p99) }, nil, " ms"},
-		{"Refused: come again later", func(p point) float64 { return 100 * p.refused / max(p.offered, 1) }, nil, " %"},
+		{"p99 from due to acknowledged, of what is taken, in ms", func(p point) float64 { return millis(p.p99) }, nil, " ms"},
+		{"Refused, in %", func(p point) float64 { return 100 * p.refused / max(p.offered, 1) }, nil, " %"},
 	}
 	height := panelTop + len(panels)*panelPitch
 	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" aria-label="Load curve up to twice what one machine can take">`+"\n%s",
@@ -68,8 +68,8 @@ func (d *panel) draw(w io.Writer, points []point, top int) {
 	y := func(v float64) float64 { return float64(top+panelHeight) - min(v/most, 1.1)*panelHeight }
 	fmt.Fprintf(w, `<text x="%d" y="%d">%s</text>`+"\n", panelLeft, top-14, d.title)
 	for v := 0.0; v <= most*1.001; v += step {
-		fmt.Fprintf(w, `<line class="grid" x1="%d" x2="%d" y1="%.1f" y2="%.1f"/><text class="dim" x="%d" y="%.1f" text-anchor="end">%s%s</text>`+"\n",
-			panelLeft, pictureWidth-panelRight, y(v), y(v), panelLeft-8, y(v)+4, number(v), d.unit)
+		fmt.Fprintf(w, `<line class="grid" x1="%d" x2="%d" y1="%.1f" y2="%.1f"/><text class="dim" x="%d" y="%.1f" text-anchor="end">%s</text>`+"\n",
+			panelLeft, pictureWidth-panelRight, y(v), y(v), panelLeft-8, y(v)+4, number(v))
 	}
 	for part := 0.0; part <= widest+.001; part += .5 {
 		fmt.Fprintf(w, `<text class="dim" x="%.1f" y="%d" text-anchor="middle">%g</text>`+"\n", x(part), top+panelHeight+18, part)
