@@ -243,6 +243,7 @@ func newHouse(t testing.TB, c Config, tls bool) *house {
 	go func() { ran <- g.Run(ctx) }()
 	h.server = httptest.NewUnstartedServer(opener{g})
 	h.arrivals = g.Listener(h.server.Listener)
+	h.arrivals.stalled = time.Hour // TestStalledTurns has less
 	h.server.Listener = h.arrivals
 	h.server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
 	h.server.Config.ConnState = func(c net.Conn, s http.ConnState) {

@@ -62,3 +62,29 @@ func TestCrowdWaitsOutside(t *testing.T) {
 		<-opened
 	}
 }
+
+// Turns that are never given back keep nobody out for ever.
+func TestStalledTurns(t *testing.T) {
+	h := newHouse(t, Config{}, false)
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inner.Close()
+	l := h.g.Listener(inner)
+	l.stalled = time.Millisecond
+	for range maxCalm {
+		h.g.calm.slots <- struct{}{}
+		defer h.g.calm.leave()
+	}
+	peer, err := net.Dial("tcp", inner.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer peer.Close()
+	taken, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken.Close()
+}

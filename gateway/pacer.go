@@ -29,6 +29,11 @@ type pacer struct {
 // enter waits until it is one's turn; leave must follow.
 func (p *pacer) enter(now func() int64) {
 	p.slots <- struct{}{}
+	p.pause(now)
+}
+
+// pause lets others go first, while people talk.
+func (p *pacer) pause(now func() int64) {
 	runtime.Gosched() // to the end of the line
 	if now()-p.heard.Load() > talkFor.Milliseconds() {
 		return
