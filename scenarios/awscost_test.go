@@ -105,17 +105,24 @@ func (l *ledger) take() (calls map[string]int, reads, writes float64) {
 	return calls, reads, writes
 }
 
-// TestOnAWSBudget counts what the true functions ask of DynamoDB for what people do, all functions together, the repair
-// by the stream included, and fails when a budget of docs/cost.md is exceeded or a whole table is read.
-func TestOnAWSBudget(t *testing.T) {
+// bootCounted is bootAWS with a ledger before DynamoDB.
+func bootCounted(t *testing.T, change ...func(*awsdev.Config)) (*ledger, *house, *awsdev.House) {
+	t.Helper()
 	l := &ledger{calls: map[string]int{}}
 	front := httptest.NewServer(l)
 	t.Cleanup(front.Close)
 	t.Cleanup(http.DefaultClient.CloseIdleConnections)
-	h, _ := bootAWS(t, func(c *awsdev.Config) {
+	h, house := bootAWS(t, append(change, func(c *awsdev.Config) {
 		l.to = aws.ToString(c.DynamoDB.BaseEndpoint)
 		c.DynamoDB.BaseEndpoint = aws.String(front.URL)
-	})
+	})...)
+	return l, h, house
+}
+
+// TestOnAWSBudget counts what the true functions ask of DynamoDB for what people do, all functions together, the repair
+// by the stream included, and fails when a budget of docs/cost.md is exceeded or a whole table is read.
+func TestOnAWSBudget(t *testing.T) {
+	l, h, _ := bootCounted(t)
 	ann, bob := h.join(t, "ann"), h.join(t, "bob")
 	garden := public(t, "garden", ann, bob)
 	bobHears := bob.listen(t)

@@ -6,10 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"testing"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"parley/awsdev"
 	"parley/chat"
@@ -19,15 +16,7 @@ import (
 
 // TestOnAWSBudgetOfRequests is TestOnAWSBudget for what goes over HTTP: everything that the app lets people do.
 func TestOnAWSBudgetOfRequests(t *testing.T) {
-	l := &ledger{calls: map[string]int{}}
-	front := httptest.NewServer(l)
-	t.Cleanup(front.Close)
-	t.Cleanup(http.DefaultClient.CloseIdleConnections)
-	h, _ := bootAWS(t, func(c *awsdev.Config) {
-		l.to = aws.ToString(c.DynamoDB.BaseEndpoint)
-		c.DynamoDB.BaseEndpoint = aws.String(front.URL)
-		c.Env = append(c.Env, "PARLEY_PUSH_ALLOW_PRIVATE=1")
-	})
+	l, h, _ := bootCounted(t, func(c *awsdev.Config) { c.Env = append(c.Env, "PARLEY_PUSH_ALLOW_PRIVATE=1") })
 	service := pushtest.New(t)
 	ann, bob, cid := h.join(t, "ann"), h.at(t, "bob"), h.join(t, "cid")
 	garden := public(t, "garden", ann, cid)

@@ -3,8 +3,6 @@ package scenarios
 import (
 	"context"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"strings"
 	"sync"
@@ -12,7 +10,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"parley/apigateway/apigatewaytest"
 	"parley/awsdev"
@@ -80,15 +77,9 @@ func TestOnAWSBudgetOfRooms(t *testing.T) {
 		t.Fatal(err)
 	}
 	gateway := apigatewaytest.New(t)
-	l := &ledger{calls: map[string]int{}}
-	front := httptest.NewServer(l)
-	t.Cleanup(front.Close)
-	t.Cleanup(http.DefaultClient.CloseIdleConnections)
 	var cfg awsdev.Config
-	h, house := bootAWS(t, func(c *awsdev.Config) {
+	l, h, house := bootCounted(t, func(c *awsdev.Config) {
 		cfg = *c
-		l.to = aws.ToString(c.DynamoDB.BaseEndpoint)
-		c.DynamoDB.BaseEndpoint = aws.String(front.URL)
 		c.Env = append(c.Env, "PARLEY_SOCKET_ENDPOINT="+gateway.URL)
 	})
 	town, err := sharedTown()
