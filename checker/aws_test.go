@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -128,8 +129,16 @@ func (h *cloud) strikes(n *nemesis) []strike {
 			what.Store(0)
 		}
 	}
+	spend := func(times *atomic.Int32, most int32, last time.Duration) func(context.Context) {
+		return func(ctx context.Context) {
+			times.Add(1 + n.rng.Int32N(most))
+			for limit := time.Now().Add(last); times.Load() > 0 && time.Now().Before(limit) && ctx.Err() == nil; { // a heal would take back what did not happen yet
+				pause(ctx, 20*ms)
+			}
+		}
+	}
 	return []strike{
-		{"functions killed between storing and telling", func(context.Context) { f.KillBeforePush.Add(1 + n.rng.Int32N(3)) }},
+		{"functions killed between storing and telling", spend(&f.KillBeforePush, 3, 3*time.Second)},
 		{"functions killed", func(ctx context.Context) {
 			for range 4 {
 				h.aws.Kill(functions()[n.rng.IntN(len(functions()))])
@@ -144,9 +153,9 @@ func (h *cloud) strikes(n *nemesis) []strike {
 			f.DelayStream.Store(0)
 		}},
 		{"jobs delivered twice", during(900*ms, f.DuplicateJobs.Store)},
-		{"jobs refused in part", func(context.Context) { f.RefuseJobs.Add(10) }},
-		{"pushes throttled", func(context.Context) { f.ThrottlePushes.Add(20) }},
-		{"pushes failed after they were sent", func(context.Context) { f.FailPushes.Add(3) }},
+		{"jobs refused in part", spend(&f.RefuseJobs, 10, 700*ms)}, // in rooms that are told at once there are few
+		{"pushes throttled", spend(&f.ThrottlePushes, 20, 3*time.Second)},
+		{"pushes failed after they were sent", spend(&f.FailPushes, 3, 3*time.Second)},
 		{"disconnects lost", func(ctx context.Context) {
 			f.LoseDisconnects.Store(true)
 			n.proxy.strike(n.rng, 0.5, (*link).cut)
@@ -179,13 +188,14 @@ func TestDeliveryOnAWS(t *testing.T) {
 	}
 	town := openTown(t)
 	first := chance(t)
-	for i, direct := range ways() {
-		deliver(t, openCloud(t, town, direct), first+uint64(i), i, last)
+	for i := range 2 {
+		seed := first + uint64(i)
+		deliver(t, openCloud(t, town, toldAtOnce(seed)), seed, i, last)
 	}
 }
 
-// ways are by how many connections a room is told by the queue: none of the rooms, or all but the duel.
-func ways() []int { return []int{100, 5} }
+// toldAtOnce is up to how many connections a room is told without the queue, as a seed has it: then all rooms are, or the duel alone.
+func toldAtOnce(seed uint64) int { return []int{100, 5}[seed%2] }
 
 func openTown(t *testing.T) *awsdevtest.Town {
 	t.Helper()
@@ -200,6 +210,6 @@ func openTown(t *testing.T) *awsdevtest.Town {
 // TestSoakOnAWS runs such rounds for SOAK, such as 1h, each in a new house.
 func TestSoakOnAWS(t *testing.T) {
 	soak(t, func(t *testing.T, seed uint64) house {
-		return openCloud(t, openTown(t), ways()[seed%2])
+		return openCloud(t, openTown(t), toldAtOnce(seed))
 	})
 }

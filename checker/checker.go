@@ -21,6 +21,7 @@ type History struct {
 	Heads []Head
 	Pages []Page
 	Views []View
+	Away  []Away
 	// Retells says that whoever tells a connection may die over it, and another tells it again: a number that a connection
 	// was told in its place may come again, with the contents of then.
 	Retells bool
@@ -83,6 +84,7 @@ type Told struct {
 	How                  How
 	Seq                  int64
 	After                int64 // Synced: the number asked from
+	Call, Return         int64 // Synced: when it was asked, and answered; zero if that is not known
 	Kind                 chat.ChangeKind
 	Message              *chat.Message // of a new message (Kind is empty) or chat.MessageChanged
 	Answer               bool          // Live: an acknowledgement that may come before its place, and then again in it, as it may answer a repeat
@@ -103,6 +105,13 @@ type Page struct {
 	Call, Return int64
 	Messages     []chat.Message
 	More         [2]bool // before, after
+}
+
+// Away says that somebody was certainly not a member of a room from one moment to another: before, the end of the membership
+// had been acknowledged, and no beginning was asked for until after.
+type Away struct {
+	User, Room string
+	From, To   int64
 }
 
 // View is what a device holds of a room in the end.

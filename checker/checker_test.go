@@ -3,6 +3,7 @@ package checker
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -239,6 +240,16 @@ func TestPlanted(t *testing.T) {
 		{"a page shows what nobody wrote", Invented, func(h *History) { h.Pages[0].Messages[1].Content = "twp" }},
 		{"a stranger reads", Leaked, func(h *History) { h.Pages[0].User = "dan" }},
 		{"one who was removed reads on", Leaked, func(h *History) { h.Pages[0].User = "cat" }},
+		{"one who was removed reads what was before", Leaked, func(h *History) {
+			h.Away = []Away{{"cat", "r", 50, math.MaxInt64}}
+			h.Pages[1].User = "cat"
+		}},
+		{"one who was removed is synced what was before", Leaked, func(h *History) {
+			h.Away = []Away{{"cat", "r", 50, 100}}
+			told := h.Told[live(h, "bob/raw", 8)]
+			told.Observer, told.User, told.How, told.After, told.Call, told.Return = "cat/raw", "cat", Synced, 7, 51, 99
+			h.Told = append(h.Told, told)
+		}},
 		{"a read misses an acknowledged message", Stale, func(h *History) { h.Pages[0].Messages = h.Pages[0].Messages[:4] }},
 		{"a read misses an acknowledged edit", Stale, func(h *History) {
 			m := &h.Pages[0].Messages[0]

@@ -25,27 +25,31 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"parley/chat"
+	"parley/gateway"
 	"parley/identity"
 	"parley/store"
 	"parley/store/pebble"
 	"parley/wiring/server"
 )
 
-// childData and childAddress are the environment variables by which the test binary becomes a server of its own.
+// childData, childAddress and childQueue are the environment variables by which the test binary becomes a server of its own.
 const (
 	childData    = "PARLEY_CHECKER_DATA"
 	childAddress = "PARLEY_CHECKER_ADDRESS"
+	childQueue   = "PARLEY_CHECKER_QUEUE"
 )
 
 func TestMain(m *testing.M) {
 	if data := os.Getenv(childData); data != "" {
-		os.Exit(serveChild(data, os.Getenv(childAddress)))
+		queue, _ := strconv.Atoi(os.Getenv(childQueue))
+		os.Exit(serveChild(data, os.Getenv(childAddress), queue))
 	}
 	os.Exit(m.Run())
 }
 
-// serveChild is what `parley serve --limits off` does, on a disk and by a clock that obey the lines on standard input.
-func serveChild(data, address string) int {
+// serveChild is what `parley serve --limits off` does, on a disk and by a clock that obey the lines on standard input. No
+// more than queue bytes wait for a slow reader.
+func serveChild(data, address string, queue int) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	d := newDisk()
@@ -53,8 +57,9 @@ func serveChild(data, address string) int {
 	go obey(os.Stdin, d, &ahead)
 	s, err := server.New(ctx, server.Config{
 		Data: data, Listen: address, Registration: identity.Open, LimitsOff: true, DrainFor: 5 * time.Second, FS: d,
-		Now:    func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) },
-		Logger: slog.New(slog.NewJSONHandler(os.Stderr, nil)),
+		Sockets: gateway.Limits{QueueBytes: queue, SendBuffer: queue / 2},
+		Now:     func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) },
+		Logger:  slog.New(slog.NewJSONHandler(os.Stderr, nil)),
 	})
 	if err == nil {
 		err = s.Run(ctx)
@@ -143,6 +148,7 @@ type house interface {
 type machine struct {
 	t             *testing.T
 	data, address string
+	queue         int // bytes that wait for a slow reader at most; 0: as always
 	cmd           *exec.Cmd
 	commands      io.Writer
 	end           func() error // waits until it has ended
@@ -151,6 +157,9 @@ type machine struct {
 	mu         sync.Mutex
 	complaints []string // what a healthy server never logs
 }
+
+// smallQueue is what may wait for a reader where readers are to be too slow: the default takes more than people say here.
+const smallQueue = 16 << 10
 
 // openMachine makes a house on a new data folder.
 func openMachine(t *testing.T) *machine {
@@ -184,7 +193,7 @@ func freeAddress(t *testing.T) string {
 func (h *machine) start() {
 	h.t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childData+"="+h.data, childAddress+"="+h.address)
+	cmd.Env = append(os.Environ(), childData+"="+h.data, childAddress+"="+h.address, childQueue+"="+strconv.Itoa(h.queue))
 	commands, err := cmd.StdinPipe()
 	if err != nil {
 		h.t.Fatal(err)

@@ -71,12 +71,13 @@ func (p *person) join(ctx context.Context) {
 	p.id = p.Session().User.UserID
 }
 
-// until repeats what may be repeated until it succeeds; a conflict says that an earlier attempt did.
-func (p *person) until(ctx context.Context, do func() error) {
+// until repeats what may be repeated until it succeeds; a conflict says that an earlier attempt did. It tells how many it took.
+func (p *person) until(ctx context.Context, do func() error) (tries int) {
 	for ctx.Err() == nil {
+		tries++
 		switch err := do(); chat.CodeOf(err) {
 		case "", chat.Conflict, chat.NotFound, chat.Forbidden:
-			return
+			return tries
 		case chat.Unauthenticated:
 			p.signIn(ctx)
 		default:
@@ -84,6 +85,7 @@ func (p *person) until(ctx context.Context, do func() error) {
 			pause(ctx, 20*time.Millisecond)
 		}
 	}
+	return tries
 }
 
 // signIn signs in anew: for the first time, or because the answer to a refresh was lost on the way.
@@ -267,9 +269,16 @@ func (p *person) read(ctx context.Context, room string, q chat.PageQuery) {
 // word sends a message that counts, over HTTP on a good network.
 func (p *person) word(t *testing.T, room string) chat.Message {
 	t.Helper()
+	return p.words(t, room, 0)
+}
+
+// words is a word with so many bytes after it.
+func (p *person) words(t *testing.T, room string, more int) chat.Message {
+	t.Helper()
 	id := fmt.Sprintf("word %d", p.sent.Add(1))
-	op := p.perform(t.Context(), Op{Room: room, Kind: Send, ID: id, Content: id}, 0, func(ctx context.Context) (chat.Message, bool, error) {
-		m, err := p.Send(ctx, chat.NewMessage{RoomID: room, ClientMessageID: id, Content: id})
+	content := id + strings.Repeat(".", more)
+	op := p.perform(t.Context(), Op{Room: room, Kind: Send, ID: id, Content: content}, 0, func(ctx context.Context) (chat.Message, bool, error) {
+		m, err := p.Send(ctx, chat.NewMessage{RoomID: room, ClientMessageID: id, Content: content})
 		return m, true, err
 	})
 	if op.Message == nil {

@@ -91,13 +91,15 @@ func (p *proxy) all() []*link {
 	return out
 }
 
-// strike does something to a share of the connections.
-func (p *proxy) strike(rng *rand.Rand, share float64, do func(k *link)) {
+// strike does something to a share of the connections, and tells to how many.
+func (p *proxy) strike(rng *rand.Rand, share float64, do func(k *link)) (struck int) {
 	for _, k := range p.all() {
 		if rng.Float64() < share {
 			do(k)
+			struck++
 		}
 	}
+	return struck
 }
 
 // link is one connection through the proxy.
@@ -114,7 +116,7 @@ type way struct {
 	budget  atomic.Int64 // bytes until the connection is cut; zero: none
 	stalled atomic.Int64 // until when nothing moves, in Unix nanoseconds
 	delay   atomic.Int64 // before each piece, in nanoseconds
-	trickle atomic.Bool  // a reader who takes 512 bytes every 5 ms
+	trickle atomic.Bool  // a reader who takes 512 bytes every 50 ms
 	double  atomic.Int64 // of that many frames in 100, a copy follows later
 }
 
@@ -158,6 +160,7 @@ func (k *link) carry(w *way, from, to *net.TCPConn, up bool) {
 		_, _ = io.CopyBuffer(writer{k, w, to}, struct{ io.Reader }{in}, make([]byte, 4096))
 		return
 	}
+	_ = to.SetReadBuffer(32 << 10) // else the kernel would read on for a slow reader; with less it would itself be slow
 	for {
 		line, err := in.ReadBytes('\n')
 		if err != nil {
@@ -232,7 +235,7 @@ func (o writer) Write(b []byte) (int, error) {
 		if _, err := o.to.Write(b[:512]); err != nil {
 			return 0, err
 		}
-		if b = b[512:]; !o.k.pause(5 * time.Millisecond) {
+		if b = b[512:]; !o.k.pause(50 * time.Millisecond) {
 			return 0, errCut
 		}
 	}

@@ -2,6 +2,7 @@ package checker
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -40,6 +41,7 @@ type raw struct {
 	started bool                        // the first pong has come
 	pending map[string]map[int64]change // came live, but something before it is missing
 	asked   map[string]map[string]int64 // by requestId of a sync
+	askedAt map[string]int64            // the same: when
 	asking  map[string]bool
 	lastAsk time.Time // of a sync: an answer may never come
 
@@ -132,7 +134,8 @@ func (c *raw) connect(ctx context.Context) (started bool, err error) {
 	}
 	c.epoch++
 	c.conn, c.started = conn, false
-	c.pending, c.asked, c.asking = map[string]map[int64]change{}, map[string]map[string]int64{}, map[string]bool{}
+	c.pending, c.asking = map[string]map[int64]change{}, map[string]bool{}
+	c.asked, c.askedAt = map[string]map[string]int64{}, map[string]int64{}
 	c.mu.Lock()
 	c.newest, c.top = map[string]int64{}, map[string]int64{}
 	c.mu.Unlock()
@@ -172,6 +175,9 @@ func (c *raw) read(frames *wsutil.Reader) ([]byte, error) {
 		case ws.OpText:
 			return io.ReadAll(frames)
 		case ws.OpClose:
+			if reason, err := io.ReadAll(frames); err == nil && len(reason) >= 2 {
+				c.rec.closed(binary.BigEndian.Uint16(reason))
+			}
 			return nil, io.EOF
 		}
 		if err := c.control(h, frames); err != nil {
@@ -386,7 +392,7 @@ func (c *raw) sync(rooms map[string]int64) error {
 	}
 	id := fmt.Sprint("sync", len(c.asked))
 	c.lastAsk = time.Now()
-	c.asked[id] = rooms
+	c.asked[id], c.askedAt[id] = rooms, c.rec.now()
 	for room := range rooms {
 		c.asking[room] = true
 	}
@@ -430,7 +436,7 @@ func (c *raw) synced(f frame) error {
 			if err != nil {
 				return err
 			}
-			c.missed(ch, after)
+			c.missed(ch, after, c.askedAt[f.RequestID])
 		}
 		if err := c.merge(r.RoomID); err != nil {
 			return err
@@ -452,10 +458,13 @@ func (c *raw) synced(f frame) error {
 }
 
 // missed takes a change out of an answer to sync.
-func (c *raw) missed(ch change, after int64) {
+func (c *raw) missed(ch change, after, call int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.hear(Told{Room: ch.room, How: Synced, Epoch: c.answers, After: after, Seq: ch.seq, Kind: ch.kind, Message: ch.message, Frame: ch.frame})
+	c.hear(Told{
+		Room: ch.room, How: Synced, Epoch: c.answers, After: after, Call: call, Return: c.rec.now(), Seq: ch.seq, Kind: ch.kind,
+		Message: ch.message, Frame: ch.frame,
+	})
 	v := c.views[ch.room]
 	mine := ch.kind == chat.MemberJoined && ch.about.Membership != nil && ch.about.Membership.UserID == c.user
 	if v == nil && mine { // left and came back while away

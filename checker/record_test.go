@@ -21,7 +21,9 @@ type record struct {
 	mu     sync.Mutex // guards what follows
 	ops    []Op
 	pages  []Page
+	away   []Away
 	wrong  []Violation       // broken promises that need no comparison
+	closes map[uint16]int    // how often connections were closed with each code
 	frames map[string]shared // by the text as it came: most is told to many
 }
 
@@ -32,7 +34,7 @@ type shared struct {
 }
 
 func newRecord(t *testing.T) *record {
-	return &record{t: t, begun: time.Now(), frames: map[string]shared{}}
+	return &record{t: t, begun: time.Now(), closes: map[uint16]int{}, frames: map[string]shared{}}
 }
 
 func (r *record) now() int64 { return int64(time.Since(r.begun)) }
@@ -47,6 +49,20 @@ func (r *record) page(p Page) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.pages = append(r.pages, p)
+}
+
+// absent takes down that somebody was no member.
+func (r *record) absent(p *person, room string, from, to int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.away = append(r.away, Away{p.id, room, from, to})
+}
+
+// closed takes down that the house closed a connection with a code.
+func (r *record) closed(code uint16) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closes[code]++
 }
 
 func (r *record) violation(v Violation) {

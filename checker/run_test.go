@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -25,6 +26,7 @@ func TestDelivery(t *testing.T) {
 		last = 0 // every kind of fault once
 	}
 	h := openMachine(t)
+	h.queue = smallQueue
 	h.start()
 	deliver(t, h, chance(t), 0, last)
 }
@@ -32,6 +34,7 @@ func TestDelivery(t *testing.T) {
 // TestSoak runs such rounds for SOAK, such as 1h, on one data folder.
 func TestSoak(t *testing.T) {
 	h := openMachine(t)
+	h.queue = smallQueue
 	soak(t, func(*testing.T, uint64) house {
 		h.start()
 		return h
@@ -111,7 +114,7 @@ func deliver(t *testing.T, h house, seed uint64, number int, last time.Duration)
 		devices.Go(func() { r.must(p.raw.run(ctx)) })
 	}
 	r.await("everybody is connected", r.current)
-	n := &nemesis{rec: r.rec, house: h, proxy: r.proxy, rng: r.dice(0), struck: map[string]int{}}
+	n := &nemesis{rec: r.rec, house: h, proxy: r.proxy, dice: r.dice(0)}
 	storm, calm := context.WithTimeout(ctx, last)
 	defer calm()
 	talk, hush := context.WithCancel(ctx)
@@ -215,9 +218,11 @@ func (r *round) talk(ctx context.Context, tasks *sync.WaitGroup) {
 	tasks.Go(func() { r.wander(ctx, r.people[2], r.rooms[1], r.dice(401)) })
 	tasks.Go(func() { // the last but one is removed for good, and the last comes late
 		pause(ctx, 3*time.Second)
-		owner, late := r.people[0], r.people[crowd-1]
-		owner.until(end, func() error { return owner.RemoveMember(end, r.rooms[2], r.people[crowd-2].id) })
+		owner, removed, late := r.people[0], r.people[crowd-2], r.people[crowd-1]
+		owner.until(end, func() error { return owner.RemoveMember(end, r.rooms[2], removed.id) })
+		r.rec.absent(removed, r.rooms[2], r.rec.now(), math.MaxInt64)
 		pause(ctx, time.Second)
+		r.rec.absent(late, r.rooms[1], 0, r.rec.now())
 		late.until(end, func() error { _, err := late.Join(end, r.rooms[1]); return err })
 		late.enters(r.rooms[1])
 	})
@@ -244,7 +249,7 @@ func (r *round) speak(ctx context.Context, p *person, rng *rand.Rand) {
 	}
 }
 
-// browse reads a page anywhere.
+// browse reads a page anywhere, now and then also of a room to which the person may never have belonged.
 func (r *round) browse(ctx context.Context, p *person, rng *rand.Rand) {
 	q := chat.PageQuery{Limit: 1 + rng.IntN(40)}
 	at := rng.Int64N(1000)
@@ -256,7 +261,11 @@ func (r *round) browse(ctx context.Context, p *person, rng *rand.Rand) {
 	case 2:
 		q.Around = &at
 	}
-	p.read(ctx, p.room(rng), q)
+	room := p.room(rng)
+	if rng.IntN(4) == 0 {
+		room = r.rooms[rng.IntN(len(r.rooms))]
+	}
+	p.read(ctx, room, q)
 }
 
 // fence is a bounded run of operations and reads in the duel.
@@ -281,14 +290,21 @@ func (r *round) fence(ctx context.Context, p *person, rng *rand.Rand) {
 	}
 }
 
-// wander leaves a room and comes back, over and over.
+// wander leaves a room and comes back, over and over. When a joining had to be repeated, its first attempt may arrive at any
+// time after: from then on nobody can tell when the person was away.
 func (r *round) wander(ctx context.Context, p *person, room string, rng *rand.Rand) {
 	end := r.t.Context()
-	for ctx.Err() == nil {
+	for certain := true; ctx.Err() == nil; {
 		pause(ctx, time.Duration(500+rng.IntN(1500))*time.Millisecond)
 		p.until(end, func() error { return p.Leave(end, room) })
+		left := r.rec.now()
 		pause(ctx, time.Duration(rng.IntN(800))*time.Millisecond)
-		p.until(end, func() error { _, err := p.Join(end, room); return err })
+		if certain {
+			r.rec.absent(p, room, left, r.rec.now())
+		}
+		if p.until(end, func() error { _, err := p.Join(end, room); return err }) > 1 {
+			certain = false
+		}
 	}
 }
 
@@ -371,7 +387,7 @@ func (r *round) history(ctx context.Context) *History {
 	}
 	r.rec.mu.Lock()
 	defer r.rec.mu.Unlock()
-	h.Ops, h.Pages = r.rec.ops, r.rec.pages
+	h.Ops, h.Pages, h.Away = r.rec.ops, r.rec.pages, r.rec.away
 	for _, room := range r.rooms {
 		h.Logs = append(h.Logs, Log{Room: chat.Room{RoomID: room}, Served: served[room]})
 	}
@@ -395,6 +411,37 @@ func (r *round) all(ctx context.Context, p *person, room string) (out []json.Raw
 	}
 }
 
+// missing names what a run must have had for its silence to mean anything.
+func (r *round) missing(h *History, n *nemesis) (out []string) {
+	done, told, duel := map[OpKind]int{}, map[How]int{}, 0
+	for _, op := range h.Ops {
+		if op.Outcome == Acknowledged {
+			done[op.Kind]++
+		}
+		if op.Room == r.duel {
+			duel++
+		}
+	}
+	for i := range h.Told {
+		told[h.Told[i].How]++
+	}
+	for what, enough := range map[string]bool{
+		"messages": done[Send] >= 50, "edits": done[Edit] > 0, "deletions": done[Delete] > 0, "pages": len(h.Pages) > 20, "absences": len(h.Away) > 2, "bouts": duel > 10,
+		"live": told[Live] > 200, "synced": told[Synced] > 0, "merged": told[Merged] > 200,
+	} {
+		if !enough {
+			out = append(out, "too few "+what)
+		}
+	}
+	struck := n.struck()
+	for _, s := range n.strikes() {
+		if struck[s.name] == 0 {
+			out = append(out, "never struck: "+s.name)
+		}
+	}
+	return out
+}
+
 // judge checks the record against what is stored, and sums up.
 func (r *round) judge(h *History, n *nemesis, begun time.Time) tally {
 	for i, l := range r.house.stored(r.rooms) {
@@ -416,8 +463,14 @@ func (r *round) judge(h *History, n *nemesis, begun time.Time) tally {
 	for _, op := range h.Ops {
 		outcomes[op.Outcome]++
 	}
-	r.t.Logf("seed %d: %s (checked in %s), %d clients of %d people in %d rooms, %d operations acknowledged, %d refused, %d unknown, %d told (%d again), %d pages, faults %s, violations %d",
+	for _, what := range r.missing(h, n) {
+		r.t.Errorf("the run proves too little: %s", what)
+	}
+	if r.t.Failed() {
+		r.t.Logf("struck, in order: %q", n.order)
+	}
+	r.t.Logf("seed %d: %s (checked in %s), %d clients of %d people in %d rooms, %d operations acknowledged, %d refused, %d unknown, %d told (%d again), %d pages, connections closed by code %v, faults %s, violations %d",
 		r.seed, time.Since(begun).Round(time.Second), time.Since(checked).Round(time.Millisecond), 2*len(r.people), len(r.people), len(r.rooms),
-		outcomes[Acknowledged], outcomes[Refused], outcomes[Unknown], len(h.Told), Retold(h), len(h.Pages), n, len(found))
-	return tally{outcomes[Acknowledged], n.count(), len(found)}
+		outcomes[Acknowledged], outcomes[Refused], outcomes[Unknown], len(h.Told), Retold(h), len(h.Pages), r.rec.closes, n, len(found))
+	return tally{outcomes[Acknowledged], len(n.order), len(found)}
 }

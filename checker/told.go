@@ -69,6 +69,16 @@ func (c *check) allowed(l *log, t *Told) {
 	if t.How == Live && !l.member(t.User, t.Seq) || t.Seq > l.readable(t.User) {
 		c.violation(Leaked, t.Room, "%s was told %d without being a member: %.200s", t.Observer, t.Seq, t.Frame)
 	}
+	if t.How == Synced && c.away(t.User, t.Room, t.Call, t.Return) {
+		c.violation(Leaked, t.Room, "%s asked for what it missed, and was told %d, while it was no member", t.Observer, t.Seq)
+	}
+}
+
+// away tells whether somebody was not a member for all of the time from a call to its return.
+func (c *check) away(user, room string, call, returned int64) bool {
+	return slices.ContainsFunc(c.h.Away, func(a Away) bool {
+		return a.User == user && a.Room == room && a.From < call && returned < a.To
+	})
 }
 
 // true checks that what was told is what is stored at that number, in a version that somebody asked for.
@@ -171,6 +181,9 @@ func (c *check) pages() {
 		l := c.logs[p.Room]
 		if l == nil {
 			continue
+		}
+		if c.away(p.User, p.Room, p.Call, p.Return) {
+			c.violation(Leaked, p.Room, "%s was given a page of %d messages while it was no member", p.User, len(p.Messages))
 		}
 		last := int64(0)
 		for j := range p.Messages {
