@@ -18,7 +18,7 @@ const (
 	maxAttempts   = 30                    // plans of one step before it is refused as busy
 	firstPause    = 10 * time.Millisecond // the longest pause before a plan made again; it doubles each time, up to maxPause
 	maxPause      = time.Second
-	commitTimeout = 15 * time.Second // for one commit, however many steps it holds
+	commitTimeout = 15 * time.Second // for one commit at least, however many steps it holds; a second more at most
 )
 
 // step is one change on its way into a log.
@@ -107,7 +107,7 @@ func (s *Service) enqueue(roomID string, st *step) {
 		q.busy = true
 		q.mu.Unlock()
 		if start {
-			s.draining.Go(q.drain)
+			s.drain(q)
 		}
 		return
 	}
@@ -241,8 +241,7 @@ func messageRun(steps []*step) int {
 
 // run brings steps to their end, and sets their answers: one planned step, or some new messages in one commit.
 func (q *sequencer) run(steps []*step) {
-	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
-	defer cancel()
+	ctx := q.s.commitContext()
 	for attempt := range maxAttempts {
 		if attempt > 1 { // others are writing to this room: let them finish, the longer the more there seem to be
 			time.Sleep(rand.N(min(firstPause<<min(attempt-2, 10), maxPause)))

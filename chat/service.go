@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -154,7 +155,9 @@ type Service struct {
 
 	seqMu      sync.Mutex // guards sequencers; held for a look-up only
 	sequencers map[string]*sequencer
-	draining   sync.WaitGroup // one for each sequencer at work
+	draining   sync.WaitGroup // one for each goroutine that drains sequencers, and for each upload being taken in
+	crew       crew
+	patience   atomic.Pointer[patience]
 
 	presence  presence
 	pages     pages
@@ -174,7 +177,7 @@ func New(c Config) *Service {
 		log: c.Log, rooms: c.Rooms, markers: c.Markers, notices: c.Notices, erasures: c.Erasures, forget: c.Forget, users: c.Users, seen: c.Seen, deliverer: c.Deliverer, limiter: c.Limiter,
 		names: c.Names, shared: c.Shared, outbox: c.Outbox, away: c.Away, reached: c.Reached,
 		now: c.Now, logger: c.Logger, files: c.Files, sweep: make(chan struct{}, 1),
-		sequencers: make(map[string]*sequencer), began: c.Now(),
+		sequencers: make(map[string]*sequencer), crew: newCrew(), began: c.Now(),
 		presence: presence{pending: make(map[string]pendingPresence), announced: make(map[string]bool)},
 	}
 }
@@ -183,11 +186,13 @@ func New(c Config) *Service {
 // are under way and notes when the people still connected were last seen.
 func (s *Service) Run(ctx context.Context) error {
 	var tasks sync.WaitGroup
+	s.crew.stay(maxIdle)
 	tasks.Go(func() { s.runPurge(ctx) })
 	tasks.Go(func() { s.runErase(ctx) })
 	tasks.Go(func() { s.runSweep(ctx) })
 	s.runPresence(ctx)
 	tasks.Wait()
+	close(s.crew.over)
 	s.draining.Wait()
 	return s.forgetPresence()
 }

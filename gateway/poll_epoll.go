@@ -36,12 +36,12 @@ type poller struct {
 	events []unix.EpollEvent
 }
 
-// socket is the transport of a polled connection.
+// socket is the transport of a polled connection, of which it is a part.
 type socket struct {
-	p     *poller
-	c     *conn
 	fd    int
 	armed uint32 // what epoll waits for; guarded by c.mu
+	c     *conn
+	p     *poller
 }
 
 const (
@@ -71,7 +71,8 @@ func (p *poller) attach(c *conn, tcp *net.TCPConn) (transport, error) {
 	if err != nil {
 		return nil, fmt.Errorf("taking a socket: %w", err)
 	}
-	s := &socket{p: p, c: c}
+	s := &c.polled
+	s.p, s.c = p, c
 	var dupErr error
 	if err := raw.Control(func(fd uintptr) { s.fd, dupErr = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) }); err != nil {
 		return nil, fmt.Errorf("taking a socket: %w", err)
@@ -175,9 +176,9 @@ func (s *socket) ready(events uint32, now int64) bool {
 		return false
 	}
 	if reads && events&(unix.EPOLLIN|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
-		switch n, err := unix.Read(s.fd, s.p.buf); {
-		case errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR):
-		case err != nil || n == 0:
+		switch n, errno := s.transfer(syscall.SYS_RECVFROM, s.p.buf); {
+		case errno == syscall.EAGAIN || errno == syscall.EINTR:
+		case errno != 0 || n == 0:
 			return false
 		default:
 			c.heard.Store(now)
@@ -201,15 +202,12 @@ func (s *socket) close() {
 	unix.Close(s.fd) //nolint:errcheck // there is nobody to tell
 }
 
-// write is one non-blocking send(2). It goes around the scheduler's bookkeeping for system calls that may block, which
-// this one does not.
+// write is one non-blocking send(2).
 func (s *socket) write(b []byte) (int, error) {
 	for {
-		n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, uintptr(s.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)),
-			syscall.MSG_DONTWAIT|syscall.MSG_NOSIGNAL, 0, 0)
-		switch errno {
+		switch n, errno := s.transfer(syscall.SYS_SENDTO, b); errno {
 		case 0:
-			return int(n), nil
+			return n, nil
 		case syscall.EINTR:
 		case syscall.EAGAIN:
 			return 0, nil
@@ -217,6 +215,14 @@ func (s *socket) write(b []byte) (int, error) {
 			return 0, errno
 		}
 	}
+}
+
+// transfer is one send(2) or recv(2) that does not wait. It goes around the scheduler's bookkeeping for system calls that
+// may block, which these do not.
+func (s *socket) transfer(call uintptr, b []byte) (int, syscall.Errno) {
+	n, _, errno := syscall.RawSyscall6(call, uintptr(s.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)),
+		syscall.MSG_DONTWAIT|syscall.MSG_NOSIGNAL, 0, 0)
+	return int(n), errno
 }
 
 func (s *socket) arm(read, write bool) {

@@ -11,6 +11,8 @@ import (
 // poller is for Linux on 64 bits only: elsewhere every connection has a goroutine.
 type poller struct{}
 
+type socket struct{}
+
 func newPoller(*Gateway) (*poller, error) { return nil, nil } //nolint:nilnil // there is none
 
 func (*poller) attach(*conn, *net.TCPConn) (transport, error) { return nil, errors.ErrUnsupported }

@@ -5,8 +5,8 @@ import "sync/atomic"
 // queue holds what a slow reader has still to be sent: runs of whole frames, shared with other connections and never
 // written to. It is guarded by its connection's mu. An empty queue holds no memory.
 type queue struct {
-	total *atomic.Int64 // bytes in the queues of all connections
 	runs  [][]byte
+	total *atomic.Int64 // bytes in the queues of all connections
 	size  int  // bytes
 	taken int  // runs that a flusher is writing now
 	begun bool // the first run is partly sent
