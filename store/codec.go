@@ -12,8 +12,7 @@ import (
 
 // The codecs turn nouns into items whose attributes a person can read in a table's console. What is empty is left out.
 
-func messageItem(m *chat.Message) table.Item {
-	a := make([]table.Attr, 0, 8) // as many as most messages have
+func appendMessage(a []table.Attr, m *chat.Message) []table.Attr {
 	a = append(a, table.S("messageId", m.MessageID), table.S("userId", m.UserID), table.S("username", m.Username),
 		table.S("content", m.Content), table.N("createdAt", m.CreatedAt), table.S("clientMessageId", m.ClientMessageID),
 		table.N("ordinal", m.Ordinal))
@@ -31,7 +30,7 @@ func messageItem(m *chat.Message) table.Item {
 	if len(m.Mentions) > 0 {
 		a = append(a, table.S("mentions", encode(m.Mentions)))
 	}
-	return table.Item{Key: table.Key{Part: m.RoomID, Sort: messageSort(m.Seq)}, Attrs: a}
+	return a
 }
 
 func message(it *table.Item) (chat.Message, error) {
@@ -123,8 +122,7 @@ func change(it *table.Item) (chat.Change, error) {
 	return c, nil
 }
 
-func roomItem(r *chat.Room, gone bool) table.Item {
-	a := make([]table.Attr, 0, 12)
+func appendRoom(a []table.Attr, r *chat.Room, gone bool) []table.Attr {
 	a = append(a, table.S("roomId", r.RoomID), table.S("kind", string(r.Kind)), table.S("name", r.Name), table.S("nameKey", r.NameKey),
 		table.S("topic", r.Topic), table.S("createdBy", r.CreatedBy), table.N("createdAt", r.CreatedAt),
 		table.N("headSeq", r.HeadSeq), table.N("messageCount", r.MessageCount), table.N("memberCount", int64(r.MemberCount)),
@@ -133,7 +131,7 @@ func roomItem(r *chat.Room, gone bool) table.Item {
 	if gone {
 		a = append(a, table.N("gone", 1))
 	}
-	return table.Item{Key: roomKey(r.RoomID), Attrs: a}
+	return a
 }
 
 func room(it *table.Item) chat.Room {
@@ -151,8 +149,8 @@ func membership(it *table.Item) chat.Membership {
 	return chat.Membership{RoomID: it.Text("roomId"), UserID: it.Text("userId"), Role: chat.Role(it.Text("role")), JoinedAt: it.Num("joinedAt")}
 }
 
-func markerItem(userID string, m chat.Marker) table.Item {
-	return table.Item{Key: readKey(userID, m.RoomID), Attrs: []table.Attr{table.N("readSeq", m.Seq), table.N("ordinal", m.Ordinal)}}
+func appendMarker(a []table.Attr, m chat.Marker) []table.Attr {
+	return append(a, table.N("readSeq", m.Seq), table.N("ordinal", m.Ordinal))
 }
 
 func marker(it *table.Item) chat.Marker {

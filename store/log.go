@@ -11,17 +11,19 @@ import (
 
 // Commit implements chat.Log by one transaction: the head on its condition, the entries, the idempotency records.
 func (s *Store) Commit(ctx context.Context, c chat.Commit) error {
-	ops := make([]table.Op, 0, 1+3*len(c.New)+len(c.Changed)+len(c.Changes)+2*len(c.Join)+6*len(c.Leave)+len(c.Notices)+len(c.Obsolete)+2*len(c.Attach)+2*len(c.Drop)+3)
+	b := s.batches.Get().(*batch) //nolint:forcetypeassert // nothing else is in it
 	head := table.Cond{Kind: table.Equal, Attr: "headSeq", Value: table.Value{Kind: table.Number, Num: c.After}}
 	if c.After == 0 {
 		head = table.Cond{Kind: table.Absent}
 	}
-	ops = append(ops, table.Op{Kind: table.Put, Table: tChat, Item: roomItem(&c.Room, c.Gone), If: head})
-	ops = s.appendNew(ops, c.New, c.Origins)
-	firstOther := len(ops)
+	b.put(tChat, roomKey(c.Room.RoomID), appendRoom(b.attrs, &c.Room, c.Gone), head)
+	s.putNew(b, c.New, c.Origins)
+	firstOther := len(b.ops)
 	for i := range c.Changed {
-		ops = append(ops, table.Op{Kind: table.Put, Table: tMessages, Item: messageItem(&c.Changed[i])})
+		m := &c.Changed[i]
+		b.put(tMessages, table.Key{Part: m.RoomID, Sort: messageSort(m.Seq)}, appendMessage(b.attrs, m), table.Cond{})
 	}
+	ops := b.ops
 	for i := range c.Changes {
 		ops = append(ops, table.Op{Kind: table.Put, Table: tMessages, Item: changeItem(&c.Changes[i])})
 	}
@@ -35,7 +37,7 @@ func (s *Store) Commit(ctx context.Context, c chat.Commit) error {
 	}
 	ops = s.noticeOps(ops, &c)
 	for userID, m := range c.Marks {
-		ops = append(ops, put(markerItem(userID, m)))
+		ops = append(ops, put(table.Item{Key: readKey(userID, m.RoomID), Attrs: appendMarker(nil, m)}))
 	}
 	if c.Outbox && len(c.New) > 0 {
 		ops = append(ops, put(outboxItem(c.Room.RoomID, c.New[0].Seq)))
@@ -46,6 +48,8 @@ func (s *Store) Commit(ctx context.Context, c chat.Commit) error {
 	ops = s.dropFiles(ops, c.Drop)
 
 	err := s.db.Write(ctx, ops...)
+	b.ops = ops
+	s.recycle(b)
 	if bad, ok := failed(err); ok {
 		if bad[0] == 0 {
 			return chat.ErrMoved
@@ -58,29 +62,49 @@ func (s *Store) Commit(ctx context.Context, c chat.Commit) error {
 	return wrap("commit to the log of room "+c.Room.RoomID, err)
 }
 
-// appendNew adds, for each new message, the message and its idempotency record, and then one read marker a sender.
-func (s *Store) appendNew(ops []table.Op, msgs []chat.Message, origins []chat.Origin) []table.Op {
+// batch is the operations of a commit and the attributes of their items, kept for the next one: they were half of the
+// memory that a message took.
+type batch struct {
+	ops   []table.Op
+	attrs []table.Attr
+}
+
+// put adds a row; attrs is b.attrs with the row's own appended.
+func (b *batch) put(name string, k table.Key, attrs []table.Attr, cond table.Cond) *table.Op {
+	from := len(b.attrs)
+	b.attrs = attrs
+	b.ops = append(b.ops, table.Op{Kind: table.Put, Table: name, Item: table.Item{Key: k, Attrs: attrs[from:len(attrs):len(attrs)]}, If: cond})
+	return &b.ops[len(b.ops)-1]
+}
+
+// recycle keeps a batch that was written.
+func (s *Store) recycle(b *batch) {
+	if len(b.ops) > table.MaxOps {
+		return
+	}
+	clear(b.ops)
+	clear(b.attrs)
+	b.ops, b.attrs = b.ops[:0], b.attrs[:0]
+	s.batches.Put(b)
+}
+
+// putNew adds, for each new message, the message and its idempotency record, and then one read marker a sender.
+func (s *Store) putNew(b *batch, msgs []chat.Message, origins []chat.Origin) {
 	expires := s.expiry(SentFor)
 	for i := range msgs {
 		m := &msgs[i]
-		sent := []table.Attr{table.N("seq", m.Seq)}
+		b.put(tMessages, table.Key{Part: m.RoomID, Sort: messageSort(m.Seq)}, appendMessage(b.attrs, m), table.Cond{Kind: table.Fresh})
+		sent := append(b.attrs, table.N("seq", m.Seq))
 		if origins != nil {
 			sent = text(text(sent, "connectionId", origins[i].ConnectionID), "requestId", origins[i].RequestID)
 		}
-		ops = append(ops,
-			table.Op{Kind: table.Put, Table: tMessages, Item: messageItem(m), If: table.Cond{Kind: table.Fresh}},
-			table.Op{Kind: table.Put, Table: tChat, If: table.Cond{Kind: table.Absent}, Item: table.Item{
-				Key:     sentKey(m.RoomID, m.UserID, m.ClientMessageID),
-				Attrs:   sent,
-				Expires: expires,
-			}})
+		b.put(tChat, sentKey(m.RoomID, m.UserID, m.ClientMessageID), sent, table.Cond{Kind: table.Absent}).Item.Expires = expires
 	}
 	for i := range msgs {
 		if m := &msgs[i]; !sentLater(msgs[i+1:], m.UserID) {
-			ops = append(ops, put(markerItem(m.UserID, chat.Marker{RoomID: m.RoomID, Seq: m.Seq, Ordinal: m.Ordinal})))
+			b.put(tChat, readKey(m.UserID, m.RoomID), appendMarker(b.attrs, chat.Marker{RoomID: m.RoomID, Seq: m.Seq, Ordinal: m.Ordinal}), table.Cond{})
 		}
 	}
-	return ops
 }
 
 func sentLater(msgs []chat.Message, userID string) bool {

@@ -95,7 +95,7 @@ func (s *Store) Members(ctx context.Context, roomID, cursor string, limit int) (
 
 // Mark implements chat.Markers.
 func (s *Store) Mark(ctx context.Context, userID string, m chat.Marker) (bool, error) {
-	err := s.db.Write(ctx, table.Op{Kind: table.Put, Table: tChat, Item: markerItem(userID, m),
+	err := s.db.Write(ctx, table.Op{Kind: table.Put, Table: tChat, Item: table.Item{Key: readKey(userID, m.RoomID), Attrs: appendMarker(nil, m)},
 		If: table.Cond{Kind: table.LessOrNew, Attr: "readSeq", Value: table.Value{Kind: table.Number, Num: m.Seq}}})
 	if _, ok := failed(err); ok {
 		return false, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"parley/chat"
@@ -12,8 +13,9 @@ import (
 
 // Store implements the storage ports of package chat.
 type Store struct {
-	db  table.DB
-	now func() time.Time
+	db      table.DB
+	now     func() time.Time
+	batches sync.Pool
 }
 
 var (
@@ -46,7 +48,7 @@ func New(db table.DB, now func() time.Time) *Store {
 	if now == nil {
 		now = time.Now
 	}
-	return &Store{db: db, now: now}
+	return &Store{db: db, now: now, batches: sync.Pool{New: func() any { return new(batch) }}}
 }
 
 // expiry is the epoch second d from now, at which an item counts as gone.

@@ -84,7 +84,7 @@ func TestKeys(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		a := table.Key{Part: part.Draw(r, "a"), Sort: part.Draw(r, "asort")}
 		b := table.Key{Part: part.Draw(r, "b"), Sort: part.Draw(r, "bsort")}
-		ka, kb := rowKey(1, a), rowKey(1, b)
+		ka, kb := appendRow(nil, 1, a), appendRow(nil, 1, b)
 		if got, err := readTail(ka[headBytes:]); err != nil || got != a {
 			r.Fatalf("%q came back as %q, %v", a, got, err)
 		}

@@ -3,6 +3,7 @@ package pebble
 import (
 	"encoding/binary"
 	"fmt"
+	"strings"
 
 	"parley/store/table"
 )
@@ -41,6 +42,9 @@ func appendHead(b []byte, space byte, id uint16) []byte {
 }
 
 func appendEscaped(b []byte, s string) []byte {
+	if strings.IndexByte(s, escape) < 0 {
+		return append(append(b, s...), escape, escapeEnd)
+	}
 	for i := 0; i < len(s); i++ {
 		b = append(b, s[i])
 		if s[i] == escape {
@@ -99,9 +103,14 @@ func readTail(b []byte) (table.Key, error) {
 	return table.Key{Part: part, Sort: string(rest)}, nil
 }
 
-func rowKey(id uint16, k table.Key) []byte {
-	b := make([]byte, 0, headBytes+len(k.Part)+2+len(k.Sort))
+// appendRow appends the row key of an item.
+func appendRow(b []byte, id uint16, k table.Key) []byte {
 	return appendTail(appendHead(b, spaceRow, id), k)
+}
+
+// rowBytes is the length of a row key.
+func rowBytes(k table.Key) int {
+	return headBytes + len(k.Part) + strings.Count(k.Part, "\x00") + 2 + len(k.Sort)
 }
 
 // appendExpiry appends the expiry key of the row with the given key.

@@ -52,6 +52,7 @@ type DB struct {
 	every   time.Duration
 
 	requests chan *request
+	spare    sync.Pool     // requests that were answered
 	quit     chan struct{} // closed by Close: no more requests
 	stopped  chan struct{} // closed when the committer has ended
 
@@ -144,8 +145,8 @@ func open(opt Options, catalog table.Catalog) (_ *DB, err error) {
 	}
 	d := &DB{
 		db: db, lock: lock, guard: g, catalog: catalog, now: opt.Now, log: opt.Logger, every: opt.PurgeEvery,
-		requests: make(chan *request, maxGroup),
-		quit:     make(chan struct{}), stopped: make(chan struct{}),
+		requests: make(chan *request, maxGroup), spare: sync.Pool{New: newRequest},
+		quit: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	if err = d.loadCatalog(opt.Schemas); err == nil {
 		err = g.err()

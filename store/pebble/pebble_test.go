@@ -217,7 +217,7 @@ func TestPurgeSpares(t *testing.T) {
 	if err := db.Write(t.Context(), op); err != nil {
 		t.Fatal(err)
 	}
-	if err := db.submit(t.Context(), ops); err != nil {
+	if err := db.remove(t.Context(), ops); err != nil {
 		t.Fatal(err)
 	}
 	if got := stored(t, db); !got[1] {
@@ -268,7 +268,7 @@ func TestRun(t *testing.T) {
 	}
 	run := make(chan error)
 	go func() { run <- db.Run(t.Context()) }()
-	for row := rowKey(db.tables["log"].id, op.Item.Key); ; {
+	for row := appendRow(nil, db.tables["log"].id, op.Item.Key); ; {
 		_, closer, err := db.db.Get(row)
 		if errors.Is(err, lsm.ErrNotFound) {
 			break
@@ -356,7 +356,7 @@ func TestCorrupt(t *testing.T) {
 	if err := errors.Join(write(t, db, 1), write(t, db, 2)); err != nil {
 		t.Fatal(err)
 	}
-	if err := db.db.Set(rowKey(db.tables["log"].id, message(1).Item.Key), []byte{recordVersion, 0, 0xFF}, lsm.Sync); err != nil {
+	if err := db.db.Set(appendRow(nil, db.tables["log"].id, message(1).Item.Key), []byte{recordVersion, 0, 0xFF}, lsm.Sync); err != nil {
 		t.Fatal(err)
 	}
 	db.publish()

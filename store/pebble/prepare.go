@@ -1,14 +1,28 @@
 package pebble
 
-import "parley/store/table"
+import (
+	"slices"
 
-// op is a table.Op made ready by its caller's goroutine: validated, copied and encoded, so that the committer only
-// compares and appends, and nothing is shared with the caller.
+	"parley/store/table"
+)
+
+// request is one Write on its way through the committer: its operations validated, copied and encoded by the caller's
+// goroutine, so that the committer only compares and appends, and nothing is shared with the caller. It is the
+// committer's from submit until done has a token.
+type request struct {
+	ops  []op
+	err  error
+	done chan struct{} // holds the token that says that err is the answer
+
+	buf []byte // backs the row keys and records of ops
+}
+
 type op struct {
 	kind table.OpKind
 	tab  *tableInfo
 	key  table.Key
 	row  []byte // row key
+	name string // the same
 	rec  record // Put only
 	cond table.CondKind
 	attr string
@@ -17,27 +31,64 @@ type op struct {
 	due  int64  // purge only: delete quietly if the item still expires at this second
 }
 
-// prepare checks ops and encodes them.
-func (d *DB) prepare(in []table.Op) ([]op, error) {
+func newRequest() any { return &request{done: make(chan struct{}, 1)} }
+
+// prepare checks ops and encodes them into a request.
+func (d *DB) prepare(in []table.Op) (*request, error) {
 	if err := d.catalog.Write(in); err != nil {
 		return nil, err
 	}
-	ops := make([]op, len(in))
+	r := d.spare.Get().(*request) //nolint:forcetypeassert // nothing else is in it
+	r.ops = slices.Grow(r.ops, len(in))[:len(in)]
 	for i := range in {
-		d.prepareOp(&ops[i], &in[i])
+		o := &in[i]
+		r.ops[i] = op{kind: o.Kind, tab: d.tables[o.Table], key: o.Item.Key, cond: o.If.Kind, attr: o.If.Attr, num: o.If.Value.Num}
 	}
-	return ops, nil
+	r.address()
+	for i := range in {
+		if in[i].Kind == table.Put {
+			from := len(r.buf)
+			r.buf = appendRecord(r.buf, &in[i].Item)
+			r.ops[i].rec = r.buf[from:len(r.buf):len(r.buf)]
+		}
+		if in[i].If.Kind == table.Equal {
+			r.ops[i].want = appendValue(nil, in[i].If.Value)
+		}
+	}
+	return r, nil
 }
 
-func (d *DB) prepareOp(o *op, in *table.Op) {
-	tab := d.tables[in.Table]
-	*o = op{kind: in.Kind, tab: tab, key: in.Item.Key, row: rowKey(tab.id, in.Item.Key), cond: in.If.Kind, attr: in.If.Attr, num: in.If.Value.Num}
-	if in.Kind == table.Put {
-		const framing = 16 // lengths, kinds and the head
-		size := tab.Size(&in.Item) + framing + 4*len(in.Item.Attrs)
-		o.rec = appendRecord(make([]byte, 0, size), &in.Item)
+// address sets the row keys of the ops.
+func (r *request) address() {
+	r.buf = r.buf[:0]
+	for i := range r.ops {
+		o := &r.ops[i]
+		r.buf = appendRow(r.buf, o.tab.id, o.key)
 	}
-	if in.If.Kind == table.Equal {
-		o.want = appendValue(nil, in.If.Value)
+	names, from := string(r.buf), 0
+	for i := range r.ops {
+		o := &r.ops[i]
+		to := from + rowBytes(o.key)
+		o.row, o.name = r.buf[from:to:to], names[from:to]
+		from = to
 	}
+}
+
+// bytes is the size of the records.
+func (r *request) bytes() (n int) {
+	for i := range r.ops {
+		n += len(r.ops[i].rec)
+	}
+	return n
+}
+
+// recycle keeps an answered request for another Write.
+func (d *DB) recycle(r *request) {
+	const most = 64 << 10 // bytes, and ops of a few hundred bytes
+	if cap(r.buf) > most || len(r.ops) > table.MaxOps {
+		return
+	}
+	clear(r.ops)
+	r.ops, r.buf, r.err = r.ops[:0], r.buf[:0], nil
+	d.spare.Put(r)
 }

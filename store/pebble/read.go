@@ -36,7 +36,7 @@ func (d *DB) Get(ctx context.Context, name string, keys ...table.Key) ([]table.I
 	items := make([]table.Item, len(keys))
 	var row []byte
 	for i, k := range keys {
-		row = appendTail(appendHead(row[:0], spaceRow, t.id), k)
+		row = appendRow(row[:0], t.id, k)
 		if items[i], err = v.item(row, k, now); err != nil {
 			return nil, fmt.Errorf("reading table %q: %w", name, err)
 		}
@@ -259,10 +259,18 @@ func (d *DB) Purge(ctx context.Context) error {
 		if len(ops) == 0 {
 			continue
 		}
-		if err := d.submit(ctx, ops); err != nil {
+		if err := d.remove(ctx, ops); err != nil {
 			return err
 		}
 	}
+}
+
+// remove does deletions that expired found.
+func (d *DB) remove(ctx context.Context, ops []op) error {
+	r := d.spare.Get().(*request) //nolint:forcetypeassert // nothing else is in it
+	r.ops = append(r.ops, ops...)
+	r.address()
+	return d.submit(ctx, r)
 }
 
 // expired returns deletions of items whose time has come, and where to go on, nil at the end.
@@ -294,7 +302,7 @@ func (d *DB) expired(from []byte) (ops []op, next []byte, err error) {
 			return nil, nil, err
 		}
 		due := int64(binary.BigEndian.Uint64(k[1:]))
-		ops = append(ops, op{kind: table.Delete, tab: tab, key: key, row: rowKey(tab.id, key), due: due})
+		ops = append(ops, op{kind: table.Delete, tab: tab, key: key, due: due})
 	}
 	return ops, next, nil
 }

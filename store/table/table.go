@@ -45,7 +45,7 @@ type Key struct{ Part, Sort string }
 
 // Item is one record. Attrs holds everything but the key and the expiry; names are unique within an item, not empty,
 // and neither "ttl" nor those of the table's key.
-// Items handed to an engine, and items returned by it, are not shared: either side may keep what it was given.
+// Items that an engine returns are the caller's. Those handed to it are the caller's again when the call returns.
 type Item struct {
 	Key   Key
 	Attrs []Attr
