@@ -40,10 +40,10 @@ const closeWait = 5 * time.Second
 
 // conn is one socket of one person. An idle one holds no buffer and no goroutine.
 //
-// What a message passed on to many people touches stands first, in two cache lines: nearly all else that it costs is the
-// kernel's.
+// What a message passed on to many people touches stands first, in two cache lines (see fetch).
 type conn struct {
-	mu       sync.Mutex // guards what follows down to pinged, and calls of t
+	mu       sync.Mutex   // guards what follows down to pinged, but for the atomics, and calls of t
+	heard    atomic.Int64 // when bytes last came, in milliseconds of the gateway's clock
 	state    connState
 	working  bool
 	paused   bool // not reading, until what is in flight is less
@@ -51,7 +51,8 @@ type conn struct {
 	finish   bool // kill when the queue is empty
 	out      queue
 	t        transport
-	polled   socket // t, if a poller reads the connection
+	ends     atomic.Int64 // when a closing connection is cut, on the clock of heard; zero before
+	polled   socket       // t, if a poller reads the connection
 
 	requests []protocol.Request // waiting for work, which runs while working
 	sending  int                // messages submitted, not yet done
@@ -62,9 +63,7 @@ type conn struct {
 	g       *Gateway
 	user    *user // nil for one that was refused
 
-	heard atomic.Int64 // when bytes last came, in milliseconds of the gateway's clock
-	ends  atomic.Int64 // when a closing connection is cut, on the same clock; zero before
-	in    input        // owned by the transport's reader
+	in input // owned by the transport's reader
 }
 
 // send tells the peer a run of whole frames: at once if nothing waits before it, else by the queue. It never waits. A
