@@ -98,7 +98,7 @@ func (s *Store) putNew(b *batch, msgs []chat.Message, origins []chat.Origin) {
 		if origins != nil {
 			sent = text(text(sent, "connectionId", origins[i].ConnectionID), "requestId", origins[i].RequestID)
 		}
-		b.put(tChat, sentKey(m.RoomID, m.UserID, m.ClientMessageID), sent, table.Cond{Kind: table.Absent}).Item.Expires = expires
+		b.put(tChat, sentKey(m.RoomID, m.UserID, m.ClientMessageID), sent, table.Cond{Kind: table.Once}).Item.Expires = expires
 	}
 	for i := range msgs {
 		if m := &msgs[i]; !sentLater(msgs[i+1:], m.UserID) {

@@ -147,7 +147,7 @@ func (d *DB) condition(s *table.Schema, c *table.Cond) expression {
 		e.names["#a"], e.values[":v"] = c.Attr, encodeValue(c.Value)
 	}
 	switch c.Kind {
-	case table.Absent:
+	case table.Absent, table.Once:
 		e.text = aws.String(gone)
 	case table.Present:
 		e.text = aws.String(there)

@@ -20,7 +20,7 @@ const (
 	maxGroupBytes = 1 << 20 // encoded items in one commit; one request may be larger
 
 	maxMemtables = 3  // how much may wait for a flush, in memtables
-	maxSublevels = 12 // how many layers of table files may wait for compaction
+	maxSublevels = 20 // how many layers of table files may wait for compaction
 )
 
 // Write implements table.DB. The write is certainly not done if ctx ended before the call; if ctx ends while it waits, it
@@ -82,7 +82,8 @@ type committer struct {
 	// the batch.
 	written   map[string]record
 	hot       hotRows
-	touched   []*op // of this group, with rows that hot has or should have
+	known     *known // nil until Run
+	touched   []*op  // of this group, with rows that hot has or should have
 	now       int64
 	memtable  int // bytes of one
 	sync      *lsm.WriteOptions
@@ -174,6 +175,7 @@ func (c *committer) commit(group []*request) {
 		clear(c.written)    // its keys and values are the requests'
 	}()
 	c.touched = c.touched[:0]
+	c.known = d.known.Load()
 	c.broken = nil
 	c.now = d.now().Unix()
 	for _, r := range group {
@@ -242,11 +244,12 @@ func (c *committer) apply(ops []op) error {
 	c.old, c.buf = c.old[:0], c.buf[:0]
 	var failed []int
 	for i := range ops {
-		if ops[i].cond == table.Fresh { // its look-up was a tenth of a message's cost in the store
+		o := &ops[i]
+		if o.cond == table.Fresh || o.cond == table.Once && c.known != nil && c.known.excludes(o.row) {
 			c.old = append(c.old, nil)
 			continue
 		}
-		old, err := c.load(&ops[i])
+		old, err := c.load(o)
 		if err != nil {
 			return err
 		}
@@ -254,7 +257,7 @@ func (c *committer) apply(ops []op) error {
 		if err := old.check(); err != nil {
 			return err
 		}
-		ok, err := c.holds(&ops[i], old)
+		ok, err := c.holds(o, old)
 		if err != nil {
 			return err
 		}
@@ -304,7 +307,7 @@ func (c *committer) holds(o *op, old record) (bool, error) {
 		return false, err
 	}
 	switch o.cond {
-	case table.Absent:
+	case table.Absent, table.Once:
 		return !live, nil
 	case table.Present:
 		return live, nil
@@ -407,6 +410,9 @@ func (c *committer) reexpire(o *op, old record) error {
 		}
 	}
 	if is != 0 {
+		if c.known != nil {
+			c.known.add(o.row)
+		}
 		c.key = appendExpiry(c.key[:0], is, o.row)
 		if err := c.batch.Set(c.key, nil, nil); err != nil {
 			return err

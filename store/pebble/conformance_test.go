@@ -17,6 +17,9 @@ func TestConformance(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if err := db.Learn(); err != nil {
+			t.Fatal(err)
+		}
 		options[db] = o
 		return db
 	}

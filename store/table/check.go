@@ -164,6 +164,11 @@ func (c Catalog) op(op *Op) (size int, err error) {
 			return 0, Invalid("only what is put can be fresh")
 		}
 		return size, nil
+	case Once:
+		if op.Kind != Put || op.Item.Expires == 0 {
+			return 0, Invalid("only what is put and expires can be put once")
+		}
+		return size, nil
 	case Equal:
 	case LessOrNew:
 		if op.If.Value.Kind != Number {

@@ -137,6 +137,9 @@ const (
 	// Fresh is a promise, not a test: there has never been an item, as another condition of the same Write makes sure, so
 	// that an engine need not look for one to replace. So it is with the next entry of a log whose head is as expected.
 	Fresh // of a Put only
+	// Once is Absent, with a promise: under this key there has never been an item that does not expire, nor is this one
+	// such, so that an engine which remembers what expires need not look. So it is with a record that something was done.
+	Once // of a Put only
 )
 
 // Cond is a condition on one stored item.

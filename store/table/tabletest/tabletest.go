@@ -66,6 +66,7 @@ func Run(t *testing.T, h Harness) {
 		{"Unshared", testUnshared},
 		{"Conditions", testConditions},
 		{"ConditionOnExpired", testConditionOnExpired},
+		{"Once", testOnce},
 		{"Atomic", testAtomic},
 		{"FailedOps", testFailedOps},
 		{"Transaction", testTransaction},

@@ -163,6 +163,37 @@ func testConditionOnExpired(t *testing.T, e *env) {
 	e.want(again)
 }
 
+// testOnce puts records that something was done: again and again in vain, until they have expired or are deleted.
+func testOnce(t *testing.T, e *env) {
+	once := func(sort string, expires int64) table.Op {
+		op := when(put(item("once", sort, table.N("n", expires))), table.Cond{Kind: table.Once})
+		op.Item.Expires = expires
+		return op
+	}
+	for i := range 50 {
+		e.write(once(fmt.Sprint("a", i), epoch+10))
+	}
+	if e.h.Reopen != nil {
+		e.db = e.h.Reopen(t, e.db)
+	}
+	for i := range 50 {
+		e.write(once(fmt.Sprint("b", i), epoch+20))
+	}
+	for i := range 50 {
+		e.refused([]int{0}, once(fmt.Sprint("a", i), epoch+30))
+		e.refused([]int{0}, once(fmt.Sprint("b", i), epoch+30))
+	}
+	e.refused([]int{1}, once("c", epoch+30), once("a1", epoch+30))
+	e.absent(key("once", "c"))
+	e.write(del(key("once", "b1")))
+	e.write(once("b1", epoch+40))
+	e.sec.Store(epoch + 10)
+	e.write(once("a1", epoch+50))
+	e.refused([]int{0}, once("a1", epoch+50))
+	e.want(once("a1", epoch+50).Item)
+	e.want(once("b1", epoch+40).Item)
+}
+
 // testAtomic writes many operations of which one fails, at every position: nothing may be written.
 func testAtomic(t *testing.T, e *env) {
 	e.write(put(item("p", "kept", table.S("v", "old"))), put(item("p", "doomed")))
@@ -265,6 +296,7 @@ func testLimits(t *testing.T, e *env) {
 		"expires before time":      {put(early)},
 		"same item twice":          {put(item("p", "s")), del(key("p", "s"))},
 		"fresh and deleted":        {when(del(key("p", "s")), table.Cond{Kind: table.Fresh})},
+		"once and for ever":        {when(put(item("p", "s")), table.Cond{Kind: table.Once})},
 		"too many":                 many,
 		"too many bytes":           filled("o", table.MaxWriteBytes+1),
 	} {
