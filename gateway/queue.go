@@ -7,9 +7,9 @@ import "sync/atomic"
 type queue struct {
 	runs  [][]byte
 	total *atomic.Int64 // bytes in the queues of all connections
-	size  int  // bytes
-	taken int  // runs that a flusher is writing now
-	begun bool // the first run is partly sent
+	size  int           // bytes
+	taken int           // runs that a flusher is writing now
+	begun bool          // the first run is partly sent
 }
 
 func (q *queue) empty() bool { return len(q.runs) == 0 }
