@@ -14,7 +14,7 @@ type crew struct {
 	over   chan struct{}   // closed when none may any longer
 }
 
-const maxIdle = 64 // goroutines of a crew that wait; a few KiB each
+const maxIdle = 256 // goroutines of a crew that wait; a few KiB each
 
 func newCrew() crew { return crew{work: make(chan *sequencer), over: make(chan struct{})} }
 
