@@ -93,7 +93,7 @@ type Gateway struct {
 	cancel context.CancelFunc
 	began  time.Time
 	slots  chan struct{}  // one for each request being served that waits for the disk
-	calm   pacer          // of all other requests, and of connections being opened
+	calm   *pacer         // of all other requests, and of connections being opened
 	tasks  sync.WaitGroup // goroutines of connections
 
 	scratch sync.Pool // of *[]byte, for the joined writes of streams
@@ -125,8 +125,7 @@ func New(c Config) (*Gateway, error) {
 	}
 	g.answers.New = func() any { return new([]byte) }
 	g.slots = make(chan struct{}, g.limits.Requests)
-	g.calm.slots = make(chan struct{}, maxCalm)
-	g.calm.heard.Store(-talkFor.Milliseconds())
+	g.calm = newPacer(g.look)
 	if c.Goroutines {
 		return g, nil
 	}
@@ -141,6 +140,13 @@ func New(c Config) (*Gateway, error) {
 		g.pollers = append(g.pollers, p)
 	}
 	return g, nil
+}
+
+// look serves the sockets that have sent something, as their pollers would when they get to run.
+func (g *Gateway) look() {
+	for _, p := range g.pollers {
+		p.look()
+	}
 }
 
 // now is the gateway's clock, in milliseconds. It does not jump.
@@ -207,7 +213,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 			}
 		})
 	}
-	g.tasks.Go(func() { g.hub.runPresence(ctx) })
+	g.tasks.Go(func() { g.hub.runPresence(ctx, func() { g.calm.enter(); g.calm.leave() }) })
 	g.sweep(ctx)
 	g.stop()
 	for _, c := range g.all() {

@@ -190,7 +190,7 @@ func TestPresence(t *testing.T) {
 			t.Errorf("bob heard %s", got)
 		}
 		// Several at once, and to themselves too.
-		h.hub.tellPresence(map[string][]byte{"ada": presenceFrame("ada"), "bob": presenceFrame("bob")})
+		h.hub.tellPresence(map[string][]byte{"ada": presenceFrame("ada"), "bob": presenceFrame("bob")}, func() {})
 		got := []string{bob.next().String(), bob.next().String()}
 		if slices.Sort(got); !slices.Equal(got, []string{"presence ada", "presence bob"}) {
 			t.Errorf("bob heard %q", got)
@@ -204,7 +204,7 @@ func TestPresence(t *testing.T) {
 			h.hub.subscribe(u, "r1", 0)
 			u.mu.Unlock()
 		}
-		h.hub.tellPresence(map[string][]byte{"ada": presenceFrame("ada")})
+		h.hub.tellPresence(map[string][]byte{"ada": presenceFrame("ada")}, func() {})
 		bob.hears()
 	})
 }

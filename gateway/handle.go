@@ -70,7 +70,7 @@ func (c *conn) submit(r *protocol.Request) {
 	}
 	c.sending++
 	c.g.inFlight.Add(1)
-	c.g.calm.heard.Store(c.heard.Load())
+	c.g.calm.spoken()
 	c.pause()
 	c.mu.Unlock()
 	requestID := r.RequestID
@@ -86,6 +86,7 @@ func (c *conn) submit(r *protocol.Request) {
 		c.resume()
 		c.mu.Unlock()
 		c.g.inFlight.Add(-1)
+		c.g.calm.told()
 	})
 }
 
@@ -125,7 +126,7 @@ func (c *conn) work() {
 			<-c.g.slots
 			continue
 		}
-		c.g.calm.enter(c.g.now)
+		c.g.calm.enter()
 		c.serve(&r)
 		c.g.calm.leave()
 	}

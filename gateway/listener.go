@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"runtime"
@@ -8,33 +9,101 @@ import (
 	"time"
 )
 
-// Bounds of how fast connections are taken.
+// Bounds of how connections are taken.
 const (
-	maxUnread = 64               // connections that have not sent a request yet
-	patience  = time.Millisecond // of one more beyond those
-	stalled   = time.Second      // of one more while no turn is free
+	maxWaiting = 16 << 10               // connections that wait for their turn here; more wait in the kernel, which drops what its queue cannot hold
+	takeStep   = 32                     // connections that are taken before others go first
+	maxUnread  = 64                     // connections that have had their turn, but have not sent a request yet
+	patience   = time.Millisecond       // of one more beyond those
+	stalled    = time.Second            // of one more while no turn is free
+	fullFor    = 100 * time.Millisecond // after the system had no room for one more connection
 )
 
-// Listener takes connections no faster than sockets can be opened. When very many come at once, all but a few wait in the
-// kernel, where they cost nothing, and who is here already is served meanwhile.
+// Listener takes connections at once, and serves them no faster than sockets can be opened. When very many come at once,
+// all but a few wait, where they cost an open file and no goroutine, and who is here already is served meanwhile. No time
+// runs against those who wait but their own. They must not wait in the kernel: it keeps some thousand for a listener, and
+// lets the others try again after 1, 3, 7 and 15 seconds, or cuts them off.
 type Listener struct {
 	net.Listener
 	g       *Gateway
-	news    chan struct{} // holds a token when a connection has sent a request, or ended
 	stalled time.Duration
+	news    chan struct{} // holds a token when a connection has sent a request, or ended
+	waiting chan net.Conn
+	closing chan struct{} // closed by Close
+	close   sync.Once
+	ended   chan struct{} // closed when no more are taken, after failed was set
+	failed  error
 
 	mu     sync.Mutex // guards unread
 	unread map[net.Conn]struct{}
 }
 
-// Listener makes a Listener of l, for one http.Server, which must tell its ConnState.
+// Listener makes a Listener of l, for one http.Server, which must tell its ConnState. Close ends it and those who wait.
 func (g *Gateway) Listener(l net.Listener) *Listener {
-	return &Listener{Listener: l, g: g, news: make(chan struct{}, 1), stalled: stalled, unread: make(map[net.Conn]struct{})}
+	a := &Listener{
+		Listener: l, g: g, stalled: stalled, news: make(chan struct{}, 1), waiting: make(chan net.Conn, maxWaiting),
+		closing: make(chan struct{}), ended: make(chan struct{}), unread: make(map[net.Conn]struct{}),
+	}
+	go a.take()
+	return a
+}
+
+// take takes connections until the listener is closed.
+func (l *Listener) take() {
+	defer close(l.ended)
+	for n := 1; ; n++ {
+		c, err := l.Listener.Accept()
+		if err == nil {
+			if n%takeStep == 0 {
+				l.g.calm.yield()
+			}
+			select {
+			case l.waiting <- c:
+				continue
+			case <-l.closing:
+				c.Close()
+				err = net.ErrClosed
+			}
+		}
+		if temporary, ok := errors.AsType[interface {
+			error
+			Temporary() bool
+		}](err); !ok || !temporary.Temporary() {
+			l.failed = err
+			return
+		}
+		l.g.logger.Warn("no connection can be taken", "error", err)
+		select {
+		case <-time.After(fullFor):
+		case <-l.closing:
+		}
+	}
+}
+
+// Close ends the connections that wait, too.
+func (l *Listener) Close() error {
+	err := l.Listener.Close()
+	l.close.Do(func() { close(l.closing) })
+	<-l.ended
+	for {
+		select {
+		case c := <-l.waiting:
+			c.Close()
+		default:
+			return err
+		}
+	}
 }
 
 // Accept waits for its turn among those who open a socket or ask for something.
 func (l *Listener) Accept() (net.Conn, error) {
 	runtime.Gosched() // the one accepted last asks first
+	var c net.Conn
+	select {
+	case c = <-l.waiting:
+	case <-l.ended:
+		return nil, l.failed
+	}
 	for over := (<-chan time.Time)(nil); l.crowded(); {
 		if over == nil {
 			over = time.After(patience) // who is silent does not keep others out
@@ -47,7 +116,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 		break
 	}
 	l.turn()
-	return l.Listener.Accept()
+	return c, nil
 }
 
 // turn waits for a turn and gives it back. Where what has the turns makes no way, as on a disk that stands still, it does
@@ -55,11 +124,8 @@ func (l *Listener) Accept() (net.Conn, error) {
 func (l *Listener) turn() {
 	over := time.NewTimer(l.stalled)
 	defer over.Stop()
-	select {
-	case l.g.calm.slots <- struct{}{}:
-		l.g.calm.pause(l.g.now)
+	if l.g.calm.enterWithin(over.C) {
 		l.g.calm.leave()
-	case <-over.C:
 	}
 }
 

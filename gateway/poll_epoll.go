@@ -20,7 +20,8 @@ import (
 // poller reads many sockets with one goroutine and one buffer. Its epoll instance is itself polled by the runtime: the
 // goroutine parks as any other, and no thread is blocked.
 //
-// The poller's goroutine owns the sockets: it alone reads and closes them. Others write to a socket, and change what it
+// Who holds serving owns the sockets, and alone reads and closes them: the poller's goroutine, or for one look whoever is
+// about to keep the processor busy (see pacer). Others write to a socket, and change what it
 // waits for, with the connection's mu held, under which gone marks it dead before it is closed.
 type poller struct {
 	g    *Gateway
@@ -31,7 +32,9 @@ type poller struct {
 	mu    sync.Mutex // guards conns
 	conns []*socket  // by file descriptor
 
-	buf    []byte // of the goroutine, for reads and joined writes
+	serving sync.Mutex // guards what follows
+
+	buf    []byte // for reads and joined writes
 	batch  []*socket
 	events []unix.EpollEvent
 }
@@ -102,16 +105,14 @@ func (p *poller) run(ctx context.Context) error {
 	err := p.raw.Read(func(uintptr) bool {
 		crowded := false
 		for ctx.Err() == nil {
-			n, err := unix.EpollWait(p.fd, p.events, 0)
-			switch {
-			case errors.Is(err, unix.EINTR):
-			case err != nil:
-				failed = fmt.Errorf("waiting for sockets: %w", err)
+			p.serving.Lock()
+			n, err := p.serve()
+			p.serving.Unlock()
+			if failed = err; err != nil {
 				return true
-			case n == 0 && !crowded:
+			}
+			if n == 0 && !crowded {
 				return false
-			case n > 0:
-				p.turn(p.events[:n])
 			}
 			crowded = letOthers()
 		}
@@ -121,6 +122,28 @@ func (p *poller) run(ctx context.Context) error {
 		return err
 	}
 	return failed
+}
+
+// look serves what is ready, unless that is being done.
+func (p *poller) look() {
+	if p.serving.TryLock() {
+		defer p.serving.Unlock()
+		_, _ = p.serve() // the poller's own look fails too
+	}
+}
+
+// serve serves what is ready, and tells of how many sockets something was heard.
+func (p *poller) serve() (int, error) {
+	n, err := unix.EpollWait(p.fd, p.events, 0)
+	switch {
+	case errors.Is(err, unix.EINTR):
+		return 1, nil // it must be looked again
+	case err != nil:
+		return 0, fmt.Errorf("waiting for sockets: %w", err)
+	case n > 0:
+		p.turn(p.events[:n])
+	}
+	return n, nil
 }
 
 // letOthers lets what came be served, so that it is answered together, and tells whether others keep this processor busy

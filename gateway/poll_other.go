@@ -17,4 +17,6 @@ func newPoller(*Gateway) (*poller, error) { return nil, nil } //nolint:nilnil //
 
 func (*poller) attach(*conn, *net.TCPConn) (transport, error) { return nil, errors.ErrUnsupported }
 
+func (*poller) look() {}
+
 func (*poller) run(context.Context) error { return errors.ErrUnsupported }

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -14,6 +13,9 @@ import (
 // presenceWait is how long comings and goings are collected, so that when many come at once everybody is told of them
 // by few writes.
 const presenceWait = 50 * time.Millisecond
+
+// presenceStep is how many people are told between two pauses.
+const presenceStep = 32
 
 // presence are comings and goings not told yet: the latest of each person, as a frame.
 type presence struct {
@@ -60,8 +62,8 @@ func (h *Hub) Signal(_ context.Context, roomID, userID string, e chat.Event) {
 	}
 }
 
-// runPresence tells of comings and goings until ctx ends.
-func (h *Hub) runPresence(ctx context.Context) {
+// runPresence tells of comings and goings until ctx ends. It calls pause now and then for others to go first.
+func (h *Hub) runPresence(ctx context.Context, pause func()) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -73,12 +75,12 @@ func (h *Hub) runPresence(ctx context.Context) {
 			return
 		case <-time.After(presenceWait):
 		}
-		h.tellPresence(h.presence.take())
+		h.tellPresence(h.presence.take(), pause)
 	}
 }
 
 // tellPresence sends to each person all that they are to be told by one write for each connection.
-func (h *Hub) tellPresence(frames map[string][]byte) {
+func (h *Hub) tellPresence(frames map[string][]byte, pause func()) {
 	told := make(map[*user][][]byte)
 	tell := func(to *user, frame []byte) {
 		list := told[to]
@@ -108,8 +110,8 @@ func (h *Hub) tellPresence(frames map[string][]byte) {
 			continue
 		}
 		to.send(slices.Concat(list...), true)
-		if n++; n%64 == 0 {
-			runtime.Gosched() // messages go first
+		if n++; n%presenceStep == 0 {
+			pause()
 		}
 	}
 }

@@ -24,8 +24,11 @@ func (g *Gateway) Open(w http.ResponseWriter, r *http.Request) error {
 		return chat.Errorf(chat.Forbidden, "Pages of this origin may not connect.")
 	}
 	identity, err := g.identify(r)
-	g.calm.enter(g.now)
+	g.calm.enter()
 	defer g.calm.leave()
+	if r.Context().Err() != nil { // who has given up waiting comes back by another connection
+		return unavailable(r.Context().Err())
+	}
 	refused := protocol.CloseCode(0)
 	switch code := chat.CodeOf(err); code {
 	case "":
@@ -62,7 +65,7 @@ func (g *Gateway) Open(w http.ResponseWriter, r *http.Request) error {
 func (g *Gateway) identify(r *http.Request) (Identity, error) {
 	c := credentials(r)
 	if c.Ticket == "" {
-		g.calm.enter(g.now)
+		g.calm.enter()
 		defer g.calm.leave()
 		return g.authenticate(r.Context(), c)
 	}
