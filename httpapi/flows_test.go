@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"image"
 	"image/color"
 	"image/png"
@@ -101,6 +102,49 @@ func TestTwoPeopleTalk(t *testing.T) {
 		t.Errorf("sync tells what was deleted: %s", missed.Body)
 	}
 	s.api(bob, "GET", "/users/"+ada.user.UserID+"/messages", nil, 200)
+}
+
+// TestSyncIsBounded: whoever missed much is told it in pieces that a slow network carries, and all of it once.
+func TestSyncIsBounded(t *testing.T) {
+	s := newServer(t)
+	ada := s.join("ada")
+	room := s.room(ada, "private", "Attic")
+	var m chat.Message
+	first, sent := int64(0), 0
+	for range 60 {
+		sent++
+		s.api(ada, "POST", "/rooms/"+room+"/messages", obj{"content": strings.Repeat("x", 8000), "clientMessageId": fmt.Sprint(sent)}, 201).json(&m)
+		if first == 0 {
+			first = m.Seq
+		}
+	}
+	answers, last := 0, first-1
+	for more := true; more; answers++ {
+		var got struct {
+			Rooms []struct {
+				Events []struct {
+					Data struct{ Message chat.Message }
+				}
+				More bool
+			}
+		}
+		a := s.api(ada, "POST", "/sync", obj{"rooms": obj{room: last}}, 200)
+		if len(a.Body) > 300<<10 {
+			t.Errorf("an answer has %d bytes", len(a.Body))
+		}
+		if a.json(&got); len(got.Rooms) != 1 || len(got.Rooms[0].Events) == 0 {
+			t.Fatalf("after %d: %.200s", last, a.Body)
+		}
+		for _, e := range got.Rooms[0].Events {
+			if last++; e.Data.Message.Seq != last {
+				t.Fatalf("%d comes where %d should", e.Data.Message.Seq, last)
+			}
+		}
+		more = got.Rooms[0].More
+	}
+	if last != m.Seq || answers < 2 {
+		t.Errorf("%d answers tell up to %d of %d", answers, last, m.Seq)
+	}
 }
 
 func TestNotifications(t *testing.T) {

@@ -26,6 +26,21 @@ type Options struct {
 	Now      func() time.Time // default time.Now
 }
 
+// Check tells what of the numbers makes no sense.
+func (o Options) Check() error {
+	switch {
+	case o.Users < 1:
+		return errors.New("there must be a user")
+	case o.Rooms < 0 || o.Messages < 0:
+		return errors.New("rooms and messages cannot be fewer than 0")
+	case o.Members < 1 && o.Rooms > 0:
+		return errors.New("a room must have a member")
+	case o.Members > o.Users:
+		return fmt.Errorf("%d users are fewer than %d members of a room", o.Users, o.Members)
+	}
+	return nil
+}
+
 // Ports are what Fill writes to.
 type Ports interface {
 	chat.Log
@@ -43,8 +58,8 @@ const parallel = 64
 
 // Fill makes people and rooms, and returns who is where: room by room, each with its members.
 func Fill(ctx context.Context, p Ports, o Options) ([]Person, error) {
-	if o.Members > o.Users || o.Users < 1 || o.Rooms < 0 || o.Messages < 0 || o.Members < 1 && o.Rooms > 0 {
-		return nil, errors.New("seed: at least one user, and not more members in a room than users")
+	if err := o.Check(); err != nil {
+		return nil, fmt.Errorf("seed: %w", err)
 	}
 	if o.Now == nil {
 		o.Now = time.Now

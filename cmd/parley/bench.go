@@ -12,12 +12,12 @@ import (
 
 type benchCmd struct {
 	Scenarios   []string `help:"Of ${default}. F: 1 room of 1,000, 8 messages under way; F1: 1 under way; L: 20 messages/s; R: 200 rooms of 10; M: memory of idle connections; storm: all reconnect at once; history: pages of a large room; noisy: rooms beside those that send all they can; load: latency up to twice what can be taken." default:"F,F1,L,R,M,storm,history,noisy,load" placeholder:"NAME"`
-	Seconds     float64  `help:"Seconds measured in each scenario." default:"10" placeholder:"N"`
-	Warm        float64  `help:"Seconds of load before that." default:"3" placeholder:"N"`
-	Connections int      `help:"Connections of M and storm; fewer if the open-file limit says so." default:"10000" placeholder:"N"`
-	Messages    int      `help:"Messages in the room of history." default:"200000" placeholder:"N"`
-	Runs        int      `help:"Runs of F, F1, L and R each; the one is kept in which others used the server's CPU least." default:"1" placeholder:"N"`
-	Floor       bool     `help:"Run the floor too, a bare program to compare with." default:"true" negatable:""`
+	Seconds     float64  `help:"Seconds measured in each scenario (${default})." default:"10" placeholder:"N"`
+	Warm        float64  `help:"Seconds of load before that (${default})." default:"3" placeholder:"N"`
+	Connections int      `help:"Connections of M and storm; fewer if the open-file limit says so (${default})." default:"10000" placeholder:"N"`
+	Messages    int      `help:"Messages in the room of history (${default})." default:"200000" placeholder:"N"`
+	Runs        int      `help:"Runs of F, F1, L and R each; the one is kept in which others used the server's CPU least (${default})." default:"1" placeholder:"N"`
+	Floor       bool     `help:"Run the floor too, a bare program to compare with (yes)." default:"true" negatable:""`
 	TLS         bool     `name:"tls" help:"Parley ends TLS."`
 	Seeded      string   `help:"Folder for history: data and tokens.json in it are of 'parley seed'. It is kept." type:"existingdir" placeholder:"DIR"`
 	Picture     string   `help:"Also draw the curve of load here, as SVG." type:"path" placeholder:"FILE"`

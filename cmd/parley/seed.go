@@ -33,26 +33,30 @@ const tokensHold = 24 * time.Hour
 // Run fills the data folder, which no server may have open.
 func (c *seedCmd) Run(ctx context.Context, std streams) (err error) {
 	o := seed.Options{Users: c.Users, Rooms: c.Rooms, Members: c.Members, Messages: c.Messages}
+	if err := o.Check(); err != nil {
+		return usagef("seed: %w", err)
+	}
 	s, err := server.New(ctx, server.Config{Data: c.Data, Bulk: true, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	var hold time.Duration
-	if c.Tokens != "" {
+	var tokens *os.File
+	if c.Tokens != "" { // opened now: filling takes minutes
 		hold = tokensHold
+		if tokens, err = os.OpenFile(c.Tokens, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600); err != nil {
+			return fmt.Errorf("tokens: %w", err)
+		}
+		defer func() { err = errors.Join(err, tokens.Close()) }()
 	}
 	people, err := s.Seed(ctx, o, hold)
 	if err != nil {
 		return plainError(err)
 	}
-	if c.Tokens != "" {
-		text, err := json.Marshal(people)
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(c.Tokens, text, 0o600); err != nil {
-			return err
+	if tokens != nil {
+		if err := json.NewEncoder(tokens).Encode(people); err != nil {
+			return fmt.Errorf("tokens: %w", err)
 		}
 	}
 	_, err = fmt.Fprintf(std.out, "%d people in %d rooms are in %s\n", c.Users, c.Rooms, c.Data)

@@ -9,6 +9,7 @@ import (
 	"net/mail"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -92,7 +93,7 @@ func (c *serveCmd) config() (server.Config, error) {
 	if c.FileQuota == 0 {
 		cfg.FileQuota = -1
 	}
-	if _, port, err := net.SplitHostPort(c.Listen); err != nil || port == "" {
+	if !isHostPort(c.Listen) {
 		return cfg, usagef("--listen: %q is not HOST:PORT", c.Listen)
 	}
 	if c.Data == "" {
@@ -153,10 +154,20 @@ func (c *serveCmd) tls() (server.TLS, error) {
 			return t, usagef("--acme-email: %q is not an address", c.ACMEEmail)
 		}
 	}
-	if _, port, err := net.SplitHostPort(c.ACMEListen); err != nil || port == "" {
+	if !isHostPort(c.ACMEListen) {
 		return t, usagef("--acme-listen: %q is not HOST:PORT", c.ACMEListen)
 	}
 	return t, nil
+}
+
+// isHostPort tells whether s could be listened on: an address or nothing, a colon, and a port.
+func isHostPort(s string) bool {
+	_, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return false
+	}
+	_, err = strconv.ParseUint(port, 10, 16)
+	return err == nil
 }
 
 func parsePublicURL(s string) (*url.URL, error) {
