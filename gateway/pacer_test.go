@@ -88,6 +88,8 @@ func TestTurns(t *testing.T) {
 			t.Errorf("%d have a turn, want %d", n, maxCalm)
 		}
 		time.Sleep(3 * time.Hour)
+		p.mu.Lock()
+		defer p.mu.Unlock()
 		if n := len(p.turns); n != 1 || p.lent != 0 {
 			t.Errorf("%d turns are left, %d lent", n, p.lent)
 		}
