@@ -97,11 +97,21 @@ func (s *Service) TellPresence(ctx context.Context, userID string, online bool) 
 	s.deliverer.Signal(ctx, "", userID, Event{Presence: &Presence{UserID: userID, Online: online, LastSeen: at}})
 }
 
-// noteSeen stores the moments at which people came or went.
+// noteSeen stores the moments at which people came or went. All who came have the last one's: theirs counts only if this
+// process dies before they go, and hundreds may come in a moment, each of whom would be a write of their own.
 func (s *Service) noteSeen(ctx context.Context, changes map[string]pendingPresence) {
+	var came []string
+	var last Millis
 	at := make(map[Millis][]string)
 	for userID, change := range changes {
-		at[change.at] = append(at[change.at], userID)
+		if change.online {
+			came, last = append(came, userID), max(last, change.at)
+		} else {
+			at[change.at] = append(at[change.at], userID)
+		}
+	}
+	if len(came) > 0 {
+		at[last] = append(at[last], came...)
 	}
 	for moment, userIDs := range at {
 		if err := s.seen.SetSeen(ctx, moment, userIDs...); err != nil {

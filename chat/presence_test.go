@@ -58,6 +58,28 @@ func TestPresence(t *testing.T) {
 	after(time.Minute)
 }
 
+// TestPresenceCrowd: many who come within a moment are announced with a time each, and stored by one write.
+func TestPresenceCrowd(t *testing.T) {
+	h := newHouse(t, "ann", "bob", "cid")
+	h.room(chat.Private, "u-ann", "u-bob", "u-cid")
+	h.svc.Connected("u-ann")
+	h.clock.Advance(7 * time.Millisecond)
+	h.svc.Connected("u-bob")
+	last := h.clock.Now().UnixMilli()
+	h.ears.Forget()
+	h.clock.Advance(time.Second)
+	chat.AnnouncePresence(h.svc, h.ctx)
+	seen, err := h.store.Seen(h.ctx, "u-ann", "u-bob")
+	h.ok(err)
+	equal(t, "stored for the first", seen["u-ann"], last)
+	equal(t, "stored for the second", seen["u-bob"], last)
+	for _, e := range h.ears.Heard("u-cid") {
+		if p := e.Event.Presence; p.UserID == "u-ann" {
+			equal(t, "announced for the first", p.LastSeen, last-7)
+		}
+	}
+}
+
 // TestPresenceRun: Run announces by itself, and notes at its end when those still connected were last seen.
 func TestPresenceRun(t *testing.T) {
 	h := newHouse(t, "ann", "bob", "cid")

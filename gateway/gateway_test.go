@@ -171,6 +171,7 @@ func TestStoreThatFailsAtOpening(t *testing.T) {
 func TestPresence(t *testing.T) {
 	each(t, Limits{}, func(t *testing.T, h *house) {
 		h.join("r1", "ada", "bob")
+		h.join("r2", "bob", "ada") // who shares two rooms is told once
 		one, two := h.dial(t, "ada"), h.dial(t, "ada")
 		bob, eve := h.dial(t, "bob"), h.dial(t, "eve")
 		one.ws.Close(websocket.StatusNormalClosure, "")
@@ -202,10 +203,12 @@ func TestPresence(t *testing.T) {
 			u := &user{id: fmt.Sprint("x", i), loaded: true}
 			u.mu.Lock()
 			h.hub.subscribe(u, "r1", 0)
+			h.hub.subscribe(u, "r2", 0)
 			u.mu.Unlock()
 		}
-		h.hub.tellPresence(map[string][]byte{"ada": presenceFrame("ada")}, func() {})
+		h.hub.tellPresence(map[string][]byte{"ada": presenceFrame("ada"), "eve": presenceFrame("eve")}, func() {})
 		bob.hears()
+		eve.hears("presence eve")
 	})
 }
 

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -79,39 +78,90 @@ func (h *Hub) runPresence(ctx context.Context, pause func()) {
 	}
 }
 
-// tellPresence sends to each person all that they are to be told by one write for each connection.
+// coming is one person who came or went.
+type coming struct {
+	user  *user
+	frame []byte
+	last  *user // who was told of it last
+	self  bool  // they were told themselves
+}
+
+// tellPresence sends to each person all that they are to be told by one write for each connection. While thousands come
+// back that is much, so that nothing is gathered for later: each person is told from one buffer, in a room of theirs.
 func (h *Hub) tellPresence(frames map[string][]byte, pause func()) {
-	told := make(map[*user][][]byte)
-	tell := func(to *user, frame []byte) {
-		list := told[to]
-		if n := len(list); n > 0 && &list[n-1][0] == &frame[0] {
-			return // they share more than one room
-		}
-		told[to] = append(list, frame)
-	}
+	all, news := make([]coming, 0, len(frames)), make(map[*room][]*coming)
 	for id, frame := range frames {
 		u := h.user(id)
 		if u == nil {
 			continue
 		}
-		tell(u, frame)
+		all = append(all, coming{user: u, frame: frame})
 		for _, r := range u.subscriptions() {
-			if subs := r.acquire(); len(subs) <= h.smallRoom {
-				for _, s := range subs {
-					tell(s.user, frame)
-				}
-			}
-			r.release()
+			news[r] = append(news[r], &all[len(all)-1])
 		}
 	}
-	n := 0
-	for to, list := range told {
-		if len(to.connections()) == 0 {
-			continue
+	for r := range news {
+		if subs := r.acquire(); len(subs) > h.smallRoom {
+			delete(news, r)
 		}
-		to.send(slices.Concat(list...), true)
-		if n++; n%presenceStep == 0 {
-			pause()
+		r.release()
+	}
+	var buf []byte
+	n := 0
+	for r := range news {
+		for _, s := range r.acquire() {
+			if len(s.user.connections()) == 0 {
+				continue
+			}
+			if buf = s.user.gather(buf[:0], r, news); len(buf) > 0 {
+				s.user.hint(buf)
+			}
+			if n++; n%presenceStep == 0 {
+				pause()
+			}
+		}
+		r.release()
+	}
+	for i := range all {
+		if c := &all[i]; !c.self {
+			c.user.hint(c.frame)
+		}
+	}
+}
+
+// gather appends what a person is to be told of all their rooms, if r is the first of those with news: one who came may be
+// in several of them.
+func (u *user) gather(dst []byte, r *room, news map[*room][]*coming) []byte {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	first := true
+	for _, q := range u.rooms {
+		list := news[q]
+		if len(list) > 0 && first {
+			if first = false; q != r {
+				return dst
+			}
+		}
+		for _, c := range list {
+			if c.last == u {
+				continue
+			}
+			c.last = u
+			c.self = c.self || c.user == u
+			dst = append(dst, c.frame...)
+		}
+	}
+	return dst
+}
+
+// hint tells a person what may be dropped; b is theirs only during the call.
+func (u *user) hint(b []byte) {
+	for _, c := range u.connections() {
+		c.mu.Lock()
+		ok := c.write(b, true, true)
+		c.mu.Unlock()
+		if !ok {
+			c.leave()
 		}
 	}
 }
