@@ -136,7 +136,7 @@ func open(opt Options, catalog table.Catalog) (_ *DB, err error) {
 	if err := checkEngineFormat(opt.FS, dir); err != nil {
 		return nil, err
 	}
-	g := newGuard(opt.FS, dir, opt.Logger)
+	g := newGuard(newGentle(opt.FS), dir, opt.Logger)
 	if opt.backoff != 0 {
 		g.backoff = opt.backoff
 	}
