@@ -81,8 +81,9 @@ func (f slowFile) SyncData() error {
 }
 
 // TestMoreThanCanBeStored has people send more than twice as much as a slow disk takes, over their sockets: some of it is
-// refused with a time after which to come again, and all that is acknowledged is there, once, in order. How long it
-// waits is for TestOverload in package chat, on a clock that no machine slows down.
+// refused with a time after which to come again, and all that is acknowledged is there, and is told, once, in order. Typing
+// and read markers give way meanwhile, and not before or after. How long all that waits is for TestOverload in package chat,
+// on a clock that no machine slows down.
 func TestMoreThanCanBeStored(t *testing.T) {
 	const people, each, sync = 12, 120, 60 * time.Millisecond // 24 messages take a sync: 400 a second
 	address := boot(t, func(c *server.Config) { c.FS = slowDisk{vfs.Default, sync} })
@@ -91,6 +92,16 @@ func TestMoreThanCanBeStored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	listener := hear(t, dial(t, "ws://"+address, nil, owner))
+	typist := signUp(t, "http://"+address, nil, "typist")
+	if _, err := typist.Join(t.Context(), room.RoomID); err != nil {
+		t.Fatal(err)
+	}
+	signals := &signaller{ws: dial(t, "ws://"+address, nil, typist), room: room.RoomID}
+	signals.ear = hear(t, signals.ws)
+	signals.send(t)
+	listener.await(t, "typing before", func(e *ear) bool { return e.typing == 1 })
+	signals.ear.await(t, "a marker before", func(e *ear) bool { return e.marked == 1 })
 	var sockets []*websocket.Conn
 	for i := range people {
 		p := signUp(t, "http://"+address, nil, fmt.Sprintf("person%d", i))
@@ -103,7 +114,12 @@ func TestMoreThanCanBeStored(t *testing.T) {
 	for i, ws := range sockets {
 		all.wait.Go(func() { all.burst(t, ws, room.RoomID, fmt.Sprint("p", i, "-"), each) })
 	}
-	all.wait.Wait()
+	over := make(chan struct{})
+	go func() {
+		all.wait.Wait()
+		close(over)
+	}()
+	signals.until(t, over)
 	stored := map[string]chat.Message{}
 	var last int64
 	for after := int64(0); ; {
@@ -134,6 +150,18 @@ func TestMoreThanCanBeStored(t *testing.T) {
 	}
 	if all.refused == 0 || len(all.acked) < people {
 		t.Errorf("%d acknowledged, %d refused: want some of both", len(all.acked), all.refused)
+	}
+	listener.await(t, "all messages told", func(e *ear) bool { return len(e.seqs) >= len(stored) })
+	signals.judge(t, listener)
+	listener.mu.Lock()
+	defer listener.mu.Unlock()
+	for i, seq := range listener.seqs {
+		if i > 0 && seq <= listener.seqs[i-1] {
+			t.Errorf("%d was told after %d", seq, listener.seqs[i-1])
+		}
+	}
+	if len(listener.seqs) != len(stored) {
+		t.Errorf("%d messages were told of %d", len(listener.seqs), len(stored))
 	}
 }
 
