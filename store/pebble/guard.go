@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -130,29 +129,7 @@ func (g *guard) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
 	if err := g.hold(); err != nil {
 		return nil, err
 	}
-	f, err := g.FS.Create(name, c)
-	if err != nil {
-		return nil, err
-	}
-	return &tableFile{File: f}, nil
-}
-
-// tableFile lets others run now and then while a flush or a compaction fills it: those compute for long, and the scheduler
-// takes a processor from them only every 10 ms, so that a message, which comes to several turns, waited several times that.
-type tableFile struct {
-	vfs.File
-	since time.Time // of this turn
-}
-
-// turn is how long a flush may go on: with 0.7 ms, one fell so far behind a loud room that all writes waited for it.
-const turn = 2 * time.Millisecond
-
-func (f *tableFile) Write(p []byte) (int, error) {
-	if time.Since(f.since) > turn {
-		runtime.Gosched()
-		f.since = time.Now()
-	}
-	return f.File.Write(p)
+	return g.FS.Create(name, c)
 }
 
 // ReuseForWrite implements vfs.FS; Pebble recycles log files by it.
