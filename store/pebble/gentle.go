@@ -11,13 +11,13 @@ import (
 // Bounds of how long the engine keeps a processor while it flushes and merges.
 const (
 	leastSlice = 300 * time.Microsecond // before it lets others go first
-	busyShare  = 4                      // of the time that others took, it has one part of so many at least
+	busyShare  = 2                      // of the time that others took, it has one part of so many at least
 )
 
 // gentle is a file system that makes who writes table files let others go first, again and again. Flushing and merging
 // keep a processor for as long as the runtime lets them, which is 10 ms; where there is only one, each of the five or so
-// steps of a message waited for that. However busy it is, a fifth of the time is left for them: what is not merged
-// makes everything slow in the end.
+// steps of a message waited for that. However busy it is, a third of the time is left for them: what is not flushed
+// makes all writes wait in the end, with a fifth for a second beside ten loud rooms.
 type gentle struct {
 	vfs.FS
 	yield func()           // lets others go first
