@@ -46,7 +46,7 @@ fuzz: ## each fuzz target for FUZZTIME (20s)
 soak: java ## the promises under injected faults for SOAK (1h) in each house, and a storm of 5,000 clients; SEED repeats a run
 	SOAK=$(SOAK) SEED=$(SEED) go test ./checker -run 'TestSoak|TestReconnectStorm' -count 1 -timeout 0 -v
 
-bench: build ## the Go benchmarks of PKG (./...), then a short load of a fresh server beside the floor
+bench: build java ## the Go benchmarks of PKG (./...), then a short load of a fresh server beside the floor
 	go test -run '^$$' -bench . -benchmem $(PKG)
 	bin/parley bench --seconds 5 --warm 2 --connections 2000 --messages 50000
 

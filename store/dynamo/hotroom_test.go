@@ -68,8 +68,17 @@ func atOnce(t testing.TB, n, each int, send func(ctx context.Context, writer, i 
 	return took
 }
 
-// TestHotRoom: a hundred processes write to one room at once; every message is stored, once, without a hole. Who is told
-// that the room is busy asks again, as a client does.
+// persist sends a message until it is stored: who is told that the room is busy asks again, as a client does.
+func persist(ctx context.Context, s *chat.Service, id string) error {
+	for {
+		_, err := s.Send(ctx, "u-ann", chat.NewMessage{RoomID: "hot", Content: "hello", ClientMessageID: id})
+		if chat.CodeOf(err) != chat.Unavailable || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// TestHotRoom: a hundred processes write to one room at once; every message is stored, once, without a hole.
 func TestHotRoom(t *testing.T) {
 	s, _, _ := hotRoom(t)
 	const writers = 100
@@ -78,12 +87,7 @@ func TestHotRoom(t *testing.T) {
 		services[i] = process(s)
 	}
 	took := atOnce(t, writers, 1, func(ctx context.Context, w, i int) error {
-		for {
-			_, err := services[w].Send(ctx, "u-ann", chat.NewMessage{RoomID: "hot", Content: "hello", ClientMessageID: fmt.Sprintf("c-%d-%d", w, i)})
-			if chat.CodeOf(err) != chat.Unavailable {
-				return err
-			}
-		}
+		return persist(ctx, services[w], fmt.Sprintf("c-%d-%d", w, i))
 	})
 	t.Logf("the last of %d was stored after %v", writers, took[len(took)-1])
 	msgs, err := s.Messages(t.Context(), "hot", 1, 1<<40, writers+1, false)
@@ -123,8 +127,7 @@ func BenchmarkHotRoom(b *testing.B) {
 			}
 			began := time.Now()
 			took := atOnce(b, writers, each, func(ctx context.Context, w, i int) error {
-				_, err := services[w].Send(ctx, "u-ann", chat.NewMessage{RoomID: "hot", Content: "hello", ClientMessageID: fmt.Sprintf("c-%d-%d", w, i)})
-				return err
+				return persist(ctx, services[w], fmt.Sprintf("c-%d-%d", w, i))
 			})
 			report(b, m, took, time.Since(began))
 		})
