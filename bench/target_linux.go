@@ -113,7 +113,7 @@ func startFloor(ctx context.Context, o Options, at places, s shape) (_ *target, 
 	return t, t.start(at, o.Log, log, func(line []byte) string { return string(bytes.TrimSpace(line)) })
 }
 
-// start runs the child and waits for the line that tells its address; later lines go to w.
+// start runs the child and waits for the line that tells its address; other lines go to w, but for those of routine.
 func (t *target) start(at places, w io.Writer, output io.Reader, address func([]byte) string) error {
 	t.child.Cancel = func() error { return t.child.Process.Signal(syscall.SIGTERM) }
 	t.child.WaitDelay = 20 * time.Second
@@ -124,7 +124,7 @@ func (t *target) start(at places, w io.Writer, output io.Reader, address func([]
 	for lines.Scan() {
 		a := address(lines.Bytes())
 		if a == "" {
-			fmt.Fprintln(w, lines.Text())
+			pass(w, lines.Bytes())
 			continue
 		}
 		addr, err := netip.ParseAddrPort(a)
@@ -140,12 +140,19 @@ func (t *target) start(at places, w io.Writer, output io.Reader, address func([]
 		t.idle = resident(t.pid)
 		go func() { // ends with the child
 			for lines.Scan() {
-				fmt.Fprintln(w, lines.Text())
+				pass(w, lines.Bytes())
 			}
 		}()
 		return nil
 	}
 	return errors.Join(fmt.Errorf("%s ended before it was ready", t.name), t.stop())
+}
+
+// pass writes on a line that a server logged, unless it is routine: that would only tear the tables apart.
+func pass(w io.Writer, line []byte) {
+	if !bytes.Contains(line, []byte(`"level":"INFO"`)) {
+		fmt.Fprintf(w, "%s\n", line)
+	}
 }
 
 // stop ends the server and removes its folder.
