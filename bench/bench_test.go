@@ -117,6 +117,22 @@ func TestLoopbackOnly(t *testing.T) {
 	}
 }
 
+func TestReadPeople(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "tokens.json")
+	for text, rooms := range map[string]int{
+		`[{"token":"a","userId":"1","roomId":"x"},{"token":"b","userId":"2","roomId":"x"},{"token":"a","userId":"1","roomId":"y"}]`: 2,
+		`[]`: 0, `{}`: 0, `[{}]`: 0, `[{"token":"a"`: 0, `[{"token":"a","userId":"1"}]`: 0,
+	} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		people, err := readPeople(file)
+		if len(people) != rooms || (err == nil) != (rooms > 0) || err != nil && !strings.Contains(err.Error(), file) {
+			t.Errorf("%s: %v, %v", text, people, err)
+		}
+	}
+}
+
 // serving runs f beside a server and ends that.
 func serving(t *testing.T, serve func(ctx context.Context) error, f func()) {
 	t.Helper()

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -172,7 +173,10 @@ func readPeople(file string) ([][]person, error) {
 	}
 	var all []person
 	if err := json.Unmarshal(raw, &all); err != nil {
-		return nil, fmt.Errorf("read the people: %w", err)
+		return nil, fmt.Errorf("read the people: %s: %w", file, err)
+	}
+	if len(all) == 0 || slices.ContainsFunc(all, func(p person) bool { return p.Token == "" || p.Room == "" }) {
+		return nil, fmt.Errorf("read the people: %s is not what parley seed --tokens writes of people in rooms", file)
 	}
 	var rooms [][]person
 	for i, p := range all {
