@@ -343,7 +343,7 @@ func (b *brittle) Commit(ctx context.Context, c chat.Commit) error {
 }
 
 // TestUnknownOutcome: a store that fails before or after it has stored a commit, and senders that send again until they
-// are acknowledged: each message is there exactly once.
+// are acknowledged: each message is there exactly once, and everybody is told each exactly once.
 func TestUnknownOutcome(t *testing.T) {
 	h := newHouse(t, "ann", "bob")
 	room := h.room(chat.Public, "u-ann", "u-bob")
@@ -390,12 +390,52 @@ func TestUnknownOutcome(t *testing.T) {
 		t.Fatal("nothing failed")
 	}
 	h.checkLog(room, first, acks, nil)
-	seen := map[int64]bool{}
-	for _, e := range h.ears.Log(room) {
-		if seen[e.Seq] {
-			t.Fatalf("number %d was delivered twice", e.Seq)
-		}
-		seen[e.Seq] = true
+	h.union(room, []*chattest.Recorder{h.ears})
+}
+
+// TestUnknownOutcomeOfOther is told of what was stored though its commit had failed, as soon as anything is asked of the room:
+// messages, changes of messages and of members, and the end of the room.
+func TestUnknownOutcomeOfOther(t *testing.T) {
+	down := errors.New("the line is down")
+	for name, c := range map[string]struct {
+		do   func(h *house, svc *chat.Service, room string) error
+		want string
+	}{
+		"message": {func(h *house, svc *chat.Service, room string) error {
+			_, err := svc.Send(h.ctx, "u-ann", chat.NewMessage{RoomID: room, Content: "x", ClientMessageID: "x"})
+			return err
+		}, "5 message x"},
+		"edit": {func(h *house, svc *chat.Service, room string) error {
+			_, err := svc.Edit(h.ctx, "u-ann", room, h.history(room)[0].MessageID, "y")
+			return err
+		}, "5 edited 4 y"},
+		"join": {func(h *house, svc *chat.Service, room string) error {
+			_, err := svc.Join(h.ctx, "u-cid", room)
+			return err
+		}, "5 joined u-cid"},
+		"removal": {func(h *house, svc *chat.Service, room string) error {
+			return svc.RemoveMember(h.ctx, "u-ann", room, "u-bob")
+		}, "5 removed u-bob"},
+		"end": {func(h *house, svc *chat.Service, room string) error {
+			return svc.DeleteRoom(h.ctx, "u-ann", room)
+		}, "5 deleted"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t, "ann", "bob", "cid")
+			room := h.room(chat.Public, "u-ann", "u-bob")
+			h.say("u-ann", room, "before")
+			var after error
+			svc := h.service(h.ears, &brittle{Log: h.store, fail: func() (error, error) { return nil, after }}, nil)
+			h.ears.Forget()
+			after = down
+			if err := c.do(h, svc, room); !errors.Is(err, down) {
+				t.Fatal(err)
+			}
+			h.hears("u-bob")
+			after = nil
+			_ = c.do(h, svc, room)
+			h.hears("u-bob", c.want)
+		})
 	}
 }
 

@@ -71,6 +71,9 @@ type sequencer struct {
 
 	untold *untold // of the last commit; told once who asked has their answers
 
+	told   int64 // the number up to which the Deliverer was told, by whomever
+	unsure bool  // whether a commit was stored after it is not known
+
 	queued  bool // the room is in the outbox
 	known   bool // room and members are those of the stored head
 	room    Room // HeadSeq zero: there is no such room
@@ -199,8 +202,12 @@ func (q *sequencer) settle(done, rest []*step, took time.Duration) {
 	}
 }
 
-// retire forgets the room when many are kept in memory, or others write to it. The caller holds mu.
+// retire forgets the room when many are kept in memory, or others write to it, unless somebody has still to be told of it.
+// The caller holds mu.
 func (q *sequencer) retire() {
+	if q.unsure {
+		return
+	}
 	q.s.seqMu.Lock()
 	defer q.s.seqMu.Unlock()
 	if q.s.shared || len(q.s.sequencers) > maxSequencers || !q.known || q.room.HeadSeq == 0 {
@@ -283,8 +290,8 @@ func (q *sequencer) run(steps []*step) {
 		case errors.Is(err, ErrMoved):
 			q.known = false
 		case isClaim: // the next plan finds out why
-		default: // it may or may not have been stored: what is known of the room is unsure
-			q.known = false
+		default: // it may or may not have been stored
+			q.known, q.unsure = false, !q.s.shared // else others tell what was
 			q.refuseAll(steps, err)
 			return
 		}
@@ -317,8 +324,32 @@ func (q *sequencer) load(ctx context.Context) error {
 	if q.members == nil || room.HeadSeq != q.room.HeadSeq {
 		q.members = make(map[string]*author)
 	}
+	if !q.unsure {
+		q.told = room.HeadSeq
+	} else if room.HeadSeq != q.told {
+		if err := q.tellMissed(ctx); err != nil {
+			return err
+		}
+	}
 	q.room, q.known = room, true
 	return nil
+}
+
+// tellMissed tells what was stored though its commit had failed, which until now nobody was: who sends it again is
+// answered that it is there already.
+func (q *sequencer) tellMissed(ctx context.Context) error {
+	for {
+		events, err := LogEvents(ctx, q.s.log, q.roomID, q.told+1, q.told+syncPage)
+		if err != nil || len(events) == 0 {
+			return err
+		}
+		now := q.s.now()
+		if q.queued {
+			q.s.away.Stored(q.roomID, now)
+		}
+		q.s.deliverer.Deliver(ctx, Delivery{RoomID: q.roomID, Events: events, Since: now})
+		q.told = events[len(events)-1].Seq
+	}
 }
 
 // member returns somebody as a member of the room, nil if they are none. What is asked twice at one head is read once.
@@ -434,6 +465,7 @@ func (q *sequencer) committed(ctx context.Context, c *Commit, steps []*step, sin
 	if c.Gone {
 		q.room = Room{RoomID: q.roomID}
 	}
+	q.told, q.unsure = q.room.HeadSeq, false
 	for i := range c.Join {
 		delete(q.members, c.Join[i].UserID)
 	}
