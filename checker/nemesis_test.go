@@ -104,22 +104,25 @@ func (n *nemesis) way(k *link) *way {
 	return &k.down
 }
 
-// struck is how often each kind struck.
-func (n *nemesis) struck() map[string]int {
-	times := map[string]int{}
+// faults are how often each kind struck.
+type faults map[string]int
+
+func (n *nemesis) struck() faults {
+	times := faults{}
 	for _, name := range n.order {
 		times[name]++
 	}
 	return times
 }
 
-func (n *nemesis) String() string {
-	var all []string
-	times := n.struck()
-	for _, name := range slices.Sorted(maps.Keys(times)) {
-		all = append(all, fmt.Sprintf("%s %d", name, times[name]))
+func (f faults) String() string {
+	var each []string
+	total := 0
+	for _, name := range slices.Sorted(maps.Keys(f)) {
+		each = append(each, fmt.Sprintf("%s %d", name, f[name]))
+		total += f[name]
 	}
-	return fmt.Sprintf("%d (%s)", len(n.order), strings.Join(all, ", "))
+	return fmt.Sprintf("%d (%s)", total, strings.Join(each, ", "))
 }
 
 // restless is a house with faults whose choices are more or fewer from run to run.

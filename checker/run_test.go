@@ -49,21 +49,27 @@ func soak(t *testing.T, open func(t *testing.T, seed uint64) house) {
 		t.Skip("SOAK says how long, such as 1h")
 	}
 	first, begun := chance(t), time.Now()
-	var all tally
+	all := tally{faults: faults{}}
 	rounds := 0
 	for ; time.Since(begun) < last && !t.Failed(); rounds++ {
 		t.Run(fmt.Sprint("round ", rounds), func(t *testing.T) {
 			seed := first + uint64(rounds)
 			one := deliver(t, open(t, seed), seed, rounds, 45*time.Second)
-			all.acknowledged, all.faults, all.violations = all.acknowledged+one.acknowledged, all.faults+one.faults, all.violations+one.violations
+			all.acknowledged, all.told, all.violations = all.acknowledged+one.acknowledged, all.told+one.told, all.violations+one.violations
+			for name, times := range one.faults {
+				all.faults[name] += times
+			}
 		})
 	}
-	t.Logf("soak: seeds from %d, %d rounds in %s, %d operations acknowledged, %d faults, violations %d",
-		first, rounds, time.Since(begun).Round(time.Second), all.acknowledged, all.faults, all.violations)
+	t.Logf("soak: seeds from %d, %d rounds in %s, %d operations acknowledged, %d told, faults %s, violations %d",
+		first, rounds, time.Since(begun).Round(time.Second), all.acknowledged, all.told, all.faults, all.violations)
 }
 
 // tally is what a round comes to.
-type tally struct{ acknowledged, faults, violations int }
+type tally struct {
+	acknowledged, told, violations int
+	faults                         faults
+}
 
 // chance is what a run's choices follow from.
 func chance(t *testing.T) uint64 {
@@ -471,6 +477,6 @@ func (r *round) judge(h *History, n *nemesis, begun time.Time) tally {
 	}
 	r.t.Logf("seed %d: %s (checked in %s), %d clients of %d people in %d rooms, %d operations acknowledged, %d refused, %d unknown, %d told (%d again), %d pages, connections closed by code %v, faults %s, violations %d",
 		r.seed, time.Since(begun).Round(time.Second), time.Since(checked).Round(time.Millisecond), 2*len(r.people), len(r.people), len(r.rooms),
-		outcomes[Acknowledged], outcomes[Refused], outcomes[Unknown], len(h.Told), Retold(h), len(h.Pages), r.rec.closes, n, len(found))
-	return tally{outcomes[Acknowledged], len(n.order), len(found)}
+		outcomes[Acknowledged], outcomes[Refused], outcomes[Unknown], len(h.Told), Retold(h), len(h.Pages), r.rec.closes, n.struck(), len(found))
+	return tally{acknowledged: outcomes[Acknowledged], told: len(h.Told), violations: len(found), faults: n.struck()}
 }
