@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"syscall"
 	"time"
@@ -42,6 +43,9 @@ type client struct {
 	answer func(*client, []byte)
 	first  bool // served before others that have input too
 
+	dialed   time.Duration
+	failures int // to connect, in a row
+
 	seen    []uint64 // the texts that arrived here, by number
 	highest int
 }
@@ -53,6 +57,12 @@ type text struct {
 	got     int           // by so many others
 	acked   bool
 	refused bool
+}
+
+// attempt is another try to connect.
+type attempt struct {
+	one *client
+	due time.Duration
 }
 
 // room is one room and all that was said in it.
@@ -87,6 +97,10 @@ type clients struct {
 	stamp   time.Duration // of the turn under way
 	pending []*client     // to be dialed
 	opening int           // under way
+	patient bool          // who cannot connect tries again after a pause, as the app does
+	again   []attempt     // of those who do
+	retries int           // ever
+	looked  time.Duration // when it was last looked who waits for too long
 
 	count, loud                tally
 	done                       func(*room) // a text is acknowledged and with every other member
@@ -178,7 +192,7 @@ func (c *clients) dialOne(one *client) {
 		c.fail(fmt.Errorf("connect: %w", err))
 		return
 	}
-	one.fd, one.state = fd, dialing
+	one.fd, one.state, one.dialed = fd, dialing, c.now()
 	c.opening++
 	c.watch(one, unix.EPOLL_CTL_ADD, unix.EPOLLOUT)
 }
@@ -220,11 +234,49 @@ func (c *clients) send(one *client, b []byte) {
 
 // lose notes a connection that the server ended.
 func (c *clients) lose(one *client) {
-	if one.state != ready {
+	opened := one.state == ready
+	c.drop(one)
+	switch {
+	case opened:
+		c.dropped++
+	case c.patient:
+		c.opening--
+		c.retries++
+		one.failures++
+		c.again = append(c.again, attempt{one, c.now() + backoff(one.failures)})
+	default:
 		c.fail(errors.New("the server ended a connection that was being opened"))
 	}
-	c.drop(one)
-	c.dropped++
+}
+
+// backoff is how long the app waits before it connects again: web/src/api/backoff.ts.
+func backoff(failures int) time.Duration {
+	const first, most = 500 * time.Millisecond, 15 * time.Second
+	return first + rand.N(min(most, first<<min(failures, 16))-first)
+}
+
+// retry dials those whose pause is over, and lets those give up who wait for as long as the app would.
+func (c *clients) retry() {
+	const openWithin, every = 10 * time.Second, 20 * time.Millisecond
+	now := c.now()
+	if !c.patient || now-c.looked < every {
+		return
+	}
+	c.looked = now
+	for _, one := range c.all {
+		if one.state != closed && one.state != ready && now-one.dialed > openWithin {
+			c.lose(one)
+		}
+	}
+	left := c.again[:0]
+	for _, a := range c.again {
+		if a.due > now {
+			left = append(left, a)
+			continue
+		}
+		c.dialOne(a.one)
+	}
+	c.again = left
 }
 
 // poll waits at most so long for input, and handles what there is.
@@ -236,6 +288,7 @@ func (c *clients) poll(ctx context.Context, wait time.Duration) error {
 	if err != nil && !errors.Is(err, unix.EINTR) {
 		return fmt.Errorf("epoll: %w", err)
 	}
+	c.retry()
 	for i, e := range c.events[:max(n, 0)] {
 		if i%few == 0 {
 			c.serveFirst()
@@ -294,7 +347,11 @@ func (c *clients) readable(one *client) {
 	if one.state == upgrading {
 		end := bytes.Index(b, []byte("\r\n\r\n"))
 		if end >= 0 && !bytes.HasPrefix(b, []byte("HTTP/1.1 101")) {
-			c.fail(fmt.Errorf("the server refused a connection: %.60q", b))
+			if c.patient {
+				c.lose(one)
+			} else {
+				c.fail(fmt.Errorf("the server refused a connection: %.60q", b))
+			}
 			return
 		}
 		if end >= 0 {
@@ -336,7 +393,7 @@ func (c *clients) message(one *client, m []byte) {
 		}
 	case kindReady:
 		if one.state == greeting {
-			one.state = ready
+			one.state, one.failures = ready, 0
 			c.opening--
 			if len(c.pending) > 0 {
 				next := c.pending[0]

@@ -47,7 +47,7 @@ func (s *session) storm(ctx context.Context) error {
 		}
 		profiled := s.profile(ctx, t, "storm")
 		before, began := read(t.pid, s.at.server), c.now()
-		storm.left = len(storm.gone)
+		storm.left, c.patient = len(storm.gone), true
 		c.dial(storm.gone, len(storm.gone))
 		during, err := storm.talk(ctx, 3*time.Minute, func() bool { return storm.left == 0 })
 		took := c.now() - began
@@ -63,9 +63,9 @@ func (s *session) storm(ctx context.Context) error {
 		r.lost, r.unanswered = c.missing()
 		s.faults += r.faults()
 		tableHead(s.Out, fmt.Sprintf("Reconnect storm. Everybody missed %d messages and comes back at once; others talk at %d/s in a room of 100.", missed, talkRate),
-			"clients", "all whole after, s", "server CPU, s", "others' ack p99 calm, ms", "in the storm, ms", "RSS after, MiB", "not whole", "faults")
+			"clients", "all whole after, s", "server CPU, s", "others' ack p99 calm, ms", "in the storm, ms", "tried again", "RSS after, MiB", "not whole", "faults")
 		tableRow(s.Out, len(storm.gone), fmt.Sprintf("%.1f", took.Seconds()), fmt.Sprintf("%.1f", r.server.Seconds()),
-			fmt.Sprintf("%.1f", millis(calm.quantile(.99))), fmt.Sprintf("%.1f", millis(during.quantile(.99))), mib(resident(t.pid)), storm.left, r.fault())
+			fmt.Sprintf("%.1f", millis(calm.quantile(.99))), fmt.Sprintf("%.1f", millis(during.quantile(.99))), c.retries, mib(resident(t.pid)), storm.left, r.fault())
 		return nil
 	})
 }

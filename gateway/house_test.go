@@ -218,6 +218,8 @@ type house struct {
 	server   *httptest.Server
 	arrivals *Listener
 	taken    atomic.Int32 // connections ever
+	asking   atomic.Int32 // requests ever
+	gaveUp   atomic.Int32 // requests whose peer went before the answer
 }
 
 func newHouse(t testing.TB, c Config, tls bool) *house {
@@ -241,7 +243,11 @@ func newHouse(t testing.TB, c Config, tls bool) *house {
 	ctx, stop := context.WithCancel(context.Background())
 	ran := make(chan error, 1)
 	go func() { ran <- g.Run(ctx) }()
-	h.server = httptest.NewUnstartedServer(opener{g})
+	h.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.asking.Add(1)
+		defer context.AfterFunc(r.Context(), func() { h.gaveUp.Add(1) })()
+		opener{g}.ServeHTTP(w, r)
+	}))
 	h.arrivals = g.Listener(h.server.Listener)
 	h.arrivals.stalled = time.Hour // TestStalledTurns has less
 	h.server.Listener = h.arrivals

@@ -223,3 +223,28 @@ func TestNoRoomForConnections(t *testing.T) {
 	}
 	taken.Close()
 }
+
+// Who gives up before their turn is not brought in: nothing is read for them, and nobody is told that they came.
+func TestWhoGaveUp(t *testing.T) {
+	h := newHouse(t, Config{}, false)
+	for range maxCalm {
+		h.g.calm.enter()
+	}
+	h.arrivals.stalled = time.Millisecond // lets them ask
+	peer, err := net.Dial("tcp", h.server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(peer, "GET /ws HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: parley.v1\r\nAuthorization: Bearer ok-eve\r\n\r\n")
+	eventually(t, "a request", func() bool { return h.asking.Load() == 1 })
+	peer.Close()
+	eventually(t, "an end", func() bool { return h.gaveUp.Load() == 1 })
+	for range maxCalm {
+		h.g.calm.leave()
+	}
+	h.dial(t, "ada").hears()
+	if told := h.told(); told != "+ada" {
+		t.Errorf("the service was told %s", told)
+	}
+}

@@ -26,7 +26,7 @@ func (g *Gateway) Open(w http.ResponseWriter, r *http.Request) error {
 	identity, err := g.identify(r)
 	g.calm.enter()
 	defer g.calm.leave()
-	if r.Context().Err() != nil { // who has given up waiting comes back by another connection
+	if r.Context().Err() != nil {
 		return unavailable(r.Context().Err())
 	}
 	refused := protocol.CloseCode(0)
@@ -67,6 +67,9 @@ func (g *Gateway) identify(r *http.Request) (Identity, error) {
 	if c.Ticket == "" {
 		g.calm.enter()
 		defer g.calm.leave()
+		if err := r.Context().Err(); err != nil { // who has given up comes back by another connection
+			return Identity{}, err
+		}
 		return g.authenticate(r.Context(), c)
 	}
 	select { // a ticket is used up: that waits for the disk, not for the processor
