@@ -27,7 +27,7 @@ const (
 
 const (
 	turn   = 64 // sockets that are served before it is looked again what is due to be sent
-	few    = 8  // before it is looked again whether there is input for those who are served first
+	few    = 2  // before it is looked again whether there is input for those who are served first
 	firsts = -1
 )
 
@@ -96,6 +96,7 @@ type clients struct {
 	text    []byte
 	stamp   time.Duration // of the turn under way
 	pending []*client     // to be dialed
+	atOnce  int           // that may be opening
 	opening int           // under way
 	patient bool          // who cannot connect tries again after a pause, as the app does
 	again   []attempt     // of those who do
@@ -160,7 +161,7 @@ func (c *clients) drop(one *client) {
 // open connects these clients, so many at a time, and returns when all are ready.
 func (c *clients) open(ctx context.Context, these []*client, atOnce int) error {
 	c.dial(these, atOnce)
-	for end := c.now() + 2*time.Minute; c.opening > 0; {
+	for end := c.now() + 2*time.Minute; c.opening+len(c.pending) > 0; {
 		if err := c.poll(ctx, 50*time.Millisecond); err != nil {
 			return err
 		}
@@ -173,11 +174,21 @@ func (c *clients) open(ctx context.Context, these []*client, atOnce int) error {
 
 // dial begins to connect, and goes on by itself in poll.
 func (c *clients) dial(these []*client, atOnce int) {
-	n := min(atOnce, len(these))
-	c.pending = these[n:]
-	for _, one := range these[:n] {
+	c.pending, c.atOnce = these, atOnce
+	c.dialMore()
+}
+
+// dialMore dials as many as may be opening, a turn of them at most; true if more may.
+func (c *clients) dialMore() bool {
+	for range turn {
+		if len(c.pending) == 0 || c.opening == c.atOnce {
+			return false
+		}
+		one := c.pending[0]
+		c.pending = c.pending[1:]
 		c.dialOne(one)
 	}
+	return true
 }
 
 func (c *clients) dialOne(one *client) {
@@ -281,6 +292,9 @@ func (c *clients) retry() {
 
 // poll waits at most so long for input, and handles what there is.
 func (c *clients) poll(ctx context.Context, wait time.Duration) error {
+	if c.dialMore() {
+		wait = 0
+	}
 	n, err := unix.EpollWait(c.epoll, c.events, 0)
 	if err == nil && n == 0 && wait > 0 {
 		n, err = unix.EpollWait(c.epoll, c.events, int(wait.Milliseconds()))
@@ -395,11 +409,6 @@ func (c *clients) message(one *client, m []byte) {
 		if one.state == greeting {
 			one.state, one.failures = ready, 0
 			c.opening--
-			if len(c.pending) > 0 {
-				next := c.pending[0]
-				c.pending = c.pending[1:]
-				c.dialOne(next)
-			}
 		}
 	}
 	if one.answer != nil && kind >= kindReady && kind != kindText {
