@@ -25,11 +25,12 @@ const (
 	ready
 )
 
-const (
-	turn   = 64 // sockets that are served before it is looked again what is due to be sent
-	few    = 2  // before it is looked again whether there is input for those who are served first
-	firsts = -1
-)
+// dialRate is how many connect in a second. A connection over loopback is made by the CPU of who connects, and faster than
+// this that CPU would do nothing else, not even tell the server that its disk is done.
+const dialRate = 10_000
+
+// turn is how many sockets are served before it is looked again what is due to be sent.
+const turn = 64
 
 // client is one connection of one person.
 type client struct {
@@ -41,7 +42,6 @@ type client struct {
 	in     []byte // of a frame that is not whole
 	out    []byte // what the socket did not take
 	answer func(*client, []byte)
-	first  bool // served before others that have input too
 
 	dialed   time.Duration
 	failures int // to connect, in a row
@@ -82,26 +82,26 @@ type tally struct {
 
 // clients are many connections in one loop. Everything runs on the goroutine that calls poll.
 type clients struct {
-	wire    wire
-	server  netip.AddrPort
-	session uint32 // tells these texts from those of an earlier run
-	began   time.Time
-	all     []*client
-	rooms   []*room
-	epoll   int // of all others, and of first as the client with the number firsts
-	first   int // epoll of those who are served first
-	events  []unix.EpollEvent
-	buf     []byte
-	scratch []byte
-	text    []byte
-	stamp   time.Duration // of the turn under way
-	pending []*client     // to be dialed
-	atOnce  int           // that may be opening
-	opening int           // under way
-	patient bool          // who cannot connect tries again after a pause, as the app does
-	again   []attempt     // of those who do
-	retries int           // ever
-	looked  time.Duration // when it was last looked who waits for too long
+	wire     wire
+	server   netip.AddrPort
+	session  uint32 // tells these texts from those of an earlier run
+	began    time.Time
+	all      []*client
+	rooms    []*room
+	epoll    int
+	events   []unix.EpollEvent
+	buf      []byte
+	scratch  []byte
+	text     []byte
+	stamp    time.Duration // of the turn under way
+	pending  []*client     // to be dialed
+	atOnce   int           // that may be opening
+	opening  int           // under way
+	dialNext time.Duration
+	patient  bool          // who cannot connect tries again after a pause, as the app does
+	again    []attempt     // of those who do
+	retries  int           // ever
+	looked   time.Duration // when it was last looked who waits for too long
 
 	count, loud                tally
 	done                       func(*room) // a text is acknowledged and with every other member
@@ -118,14 +118,10 @@ func newClients(w wire, server netip.AddrPort, people [][]person) (*clients, err
 	if err != nil {
 		return nil, fmt.Errorf("epoll: %w", err)
 	}
-	first, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
-	if err == nil {
-		err = unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, first, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: firsts})
+	if far, err := unix.FcntlInt(uintptr(epoll), unix.F_DUPFD_CLOEXEC, 1<<14); err == nil { // lets the table of open files grow now, which takes a while
+		_ = unix.Close(far)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("epoll: %w", err)
-	}
-	c := &clients{wire: w, server: server, began: time.Now(), session: uint32(time.Now().UnixNano()), epoll: epoll, first: first,
+	c := &clients{wire: w, server: server, began: time.Now(), session: uint32(time.Now().UnixNano()), epoll: epoll,
 		events: make([]unix.EpollEvent, turn), buf: make([]byte, 1<<20), text: newText()}
 	for i, members := range people {
 		r := &room{index: i}
@@ -146,7 +142,6 @@ func (c *clients) close() {
 		c.drop(one)
 	}
 	_ = unix.Close(c.epoll)
-	_ = unix.Close(c.first)
 }
 
 func (c *clients) drop(one *client) {
@@ -178,17 +173,18 @@ func (c *clients) dial(these []*client, atOnce int) {
 	c.dialMore()
 }
 
-// dialMore dials as many as may be opening, a turn of them at most; true if more may.
+// dialMore dials as many as may be opening, but not faster than dialRate; true if more may soon.
 func (c *clients) dialMore() bool {
-	for range turn {
-		if len(c.pending) == 0 || c.opening == c.atOnce {
-			return false
+	for len(c.pending) > 0 && c.opening < c.atOnce {
+		if wait := c.dialNext - c.now(); wait > 0 {
+			return true
 		}
+		c.dialNext = max(c.dialNext, c.now()-time.Millisecond) + time.Second/dialRate
 		one := c.pending[0]
 		c.pending = c.pending[1:]
 		c.dialOne(one)
 	}
-	return true
+	return false
 }
 
 func (c *clients) dialOne(one *client) {
@@ -215,11 +211,7 @@ func (c *clients) fail(err error) {
 }
 
 func (c *clients) watch(one *client, op int, events uint32) {
-	epoll := c.epoll
-	if one.first {
-		epoll = c.first
-	}
-	if err := unix.EpollCtl(epoll, op, one.fd, &unix.EpollEvent{Events: events, Fd: int32(one.index)}); err != nil {
+	if err := unix.EpollCtl(c.epoll, op, one.fd, &unix.EpollEvent{Events: events, Fd: int32(one.index)}); err != nil {
 		c.fail(fmt.Errorf("watch a socket: %w", err))
 	}
 }
@@ -293,7 +285,7 @@ func (c *clients) retry() {
 // poll waits at most so long for input, and handles what there is.
 func (c *clients) poll(ctx context.Context, wait time.Duration) error {
 	if c.dialMore() {
-		wait = 0
+		wait = min(wait, time.Millisecond)
 	}
 	n, err := unix.EpollWait(c.epoll, c.events, 0)
 	if err == nil && n == 0 && wait > 0 {
@@ -303,23 +295,10 @@ func (c *clients) poll(ctx context.Context, wait time.Duration) error {
 		return fmt.Errorf("epoll: %w", err)
 	}
 	c.retry()
-	for i, e := range c.events[:max(n, 0)] {
-		if i%few == 0 {
-			c.serveFirst()
-		}
-		if e.Fd != firsts {
-			c.serve(e)
-		}
-	}
-	return errors.Join(c.failed, ctx.Err())
-}
-
-func (c *clients) serveFirst() {
-	var events [few]unix.EpollEvent
-	n, _ := unix.EpollWait(c.first, events[:], 0) // what goes wrong here goes wrong in poll too
-	for _, e := range events[:max(n, 0)] {
+	for _, e := range c.events[:max(n, 0)] {
 		c.serve(e)
 	}
+	return errors.Join(c.failed, ctx.Err())
 }
 
 func (c *clients) serve(e unix.EpollEvent) {

@@ -81,9 +81,17 @@ func (c *clients) measure(ctx context.Context, t *target, at places, sender func
 	if err := c.settle(ctx); err != nil {
 		return nil, err
 	}
-	r.lost, r.unanswered = c.missing()
-	r.doubled, r.disordered, r.stray, r.dropped = c.doubled, c.disordered, c.stray, c.dropped
+	r.account(c)
 	return r, nil
+}
+
+// account adds what went wrong with clients.
+func (r *result) account(all ...*clients) {
+	for _, c := range all {
+		lost, unanswered := c.missing()
+		r.lost, r.unanswered = r.lost+lost, r.unanswered+unanswered
+		r.doubled, r.disordered, r.stray, r.dropped = r.doubled+c.doubled, r.disordered+c.disordered, r.stray+c.stray, r.dropped+c.dropped
+	}
 }
 
 // sender begins the load and returns what to call between turns: it sends what is due, and says when the next is.

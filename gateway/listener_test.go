@@ -230,8 +230,16 @@ func TestWhoGaveUp(t *testing.T) {
 	for range maxCalm {
 		h.g.calm.enter()
 	}
-	h.arrivals.stalled = time.Millisecond // lets them ask
-	peer, err := net.Dial("tcp", h.server.Listener.Addr().String())
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := h.g.Listener(inner)
+	l.stalled = time.Millisecond // lets them ask
+	server := &http.Server{ConnState: l.ConnState, Handler: h.server.Config.Handler}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(l) }()
+	peer, err := net.Dial("tcp", inner.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,5 +254,9 @@ func TestWhoGaveUp(t *testing.T) {
 	h.dial(t, "ada").hears()
 	if told := h.told(); told != "+ada" {
 		t.Errorf("the service was told %s", told)
+	}
+	server.Close()
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		t.Error(err)
 	}
 }
