@@ -14,6 +14,7 @@ func (c *clients) publish(one *client, due time.Duration) {
 	putHex(c.text[seqAt:runAt], uint64(seq))
 	putHex(c.text[runAt:textHead-1], uint64(c.session))
 	c.scratch = c.wire.publish(c.scratch[:0], one.person, seq, c.text)
+	c.tally(r).sent++
 	c.send(one, c.scratch)
 }
 

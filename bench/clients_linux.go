@@ -76,8 +76,9 @@ type room struct {
 
 // tally is what is counted of a stretch of time.
 type tally struct {
-	acked, delivered, refused int
-	delivery, ack             hist
+	sent, acked, delivered, refused int
+
+	delivery, ack hist
 }
 
 // clients are many connections in one loop. Everything runs on the goroutine that calls poll.

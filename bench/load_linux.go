@@ -11,7 +11,7 @@ import (
 // load is how texts are sent.
 type load struct {
 	window int     // closed: texts under way in each room
-	rate   float64 // open: texts a second in all, whatever becomes of them; 0 is closed
+	rate   float64 // open: texts a second in all, whatever becomes of them, as far as this program can; 0 is closed
 	turns  bool    // members speak in turn, else the first one
 	rooms  []*room // where; all if nil
 }
@@ -117,9 +117,12 @@ func (c *clients) sender(l load) func() (next time.Duration) {
 		return func() time.Duration { return time.Hour }
 	}
 	due, step, i := c.now(), time.Duration(float64(time.Second)/l.rate), 0
+	const late, burst = 20 * time.Millisecond, 64
 	return func() time.Duration {
-		for ; due <= c.now(); due += step {
+		due = max(due, c.now()-late)                   // what it is too slow to offer it does not offer later
+		for n := 0; due <= c.now() && n < burst; n++ { // then it listens again
 			speak(l.rooms[i%len(l.rooms)], due)
+			due += step
 			i++
 		}
 		return due
