@@ -62,9 +62,14 @@ func (k *known) excludes(row []byte) bool {
 }
 
 // learn makes known what is there, unless that is too much. Then, as before, the engine is asked.
-func (d *DB) learn(ctx context.Context) error {
+func (d *DB) learn(ctx context.Context) (err error) {
 	k := newKnown()
 	d.known.Store(k)
+	defer func() {
+		if err != nil {
+			d.known.Store(nil) // the next one begins anew
+		}
+	}()
 	if err := d.barrier(ctx); err != nil { // what was put without k is in the view that follows
 		return err
 	}
@@ -98,12 +103,10 @@ func (d *DB) relearn(ctx context.Context) error {
 
 // barrier returns when every write that was submitted before is done.
 func (d *DB) barrier(ctx context.Context) error {
+	r := d.spare.Get().(*request) //nolint:forcetypeassert // nothing else is in it
 	for _, tab := range d.tables {
-		r := d.spare.Get().(*request) //nolint:forcetypeassert // nothing else is in it
-		key := table.Key{Part: "-"}
-		r.ops = append(r.ops, op{kind: table.Check, tab: tab, key: key})
-		r.address()
-		return d.submit(ctx, r)
+		r.ops = append(r.ops, op{kind: table.Check, tab: tab, key: table.Key{Part: "-"}}) // any row
 	}
-	return nil
+	r.address()
+	return d.submit(ctx, r)
 }
