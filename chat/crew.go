@@ -18,8 +18,8 @@ const maxIdle = 256 // goroutines of a crew that wait; a few KiB each
 
 func newCrew() crew { return crew{work: make(chan *sequencer), over: make(chan struct{})} }
 
-// stay lets n goroutines wait. Until then, and in a Service that is not run, each ends with its room.
-func (c *crew) stay(n int32) { c.places.Store(n) }
+// stay lets n more goroutines wait. Until then, and in a Service that is not run, each ends with its room.
+func (c *crew) stay(n int32) { c.places.Add(n) }
 
 // drain has a sequencer drained by somebody who waits for work, or by a new goroutine.
 func (s *Service) drain(q *sequencer) {
@@ -51,9 +51,8 @@ func (c *crew) next() (*sequencer, bool) {
 // patience is a context that ends when a commit has taken too long. Those of one second share it: to make one for each
 // cost more than a tenth of what a message costs in this package.
 type patience struct {
-	ctx    context.Context
-	cancel context.CancelFunc // never called: the context ends by its own timer, when nobody uses it any more
-	renew  time.Time          // from when on there must be another
+	ctx   context.Context
+	renew time.Time // from when on there must be another
 }
 
 func (s *Service) commitContext() context.Context {
@@ -61,8 +60,9 @@ func (s *Service) commitContext() context.Context {
 	p := s.patience.Load()
 	if p == nil || now.After(p.renew) {
 		const share = time.Second
-		p = &patience{renew: now.Add(share)}
-		p.ctx, p.cancel = context.WithDeadline(context.Background(), p.renew.Add(commitTimeout))
+		ctx, cancel := context.WithDeadline(context.Background(), now.Add(share+commitTimeout))
+		context.AfterFunc(ctx, cancel) // nobody else ends it
+		p = &patience{ctx, now.Add(share)}
 		s.patience.Store(p)
 	}
 	return p.ctx
