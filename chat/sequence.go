@@ -330,6 +330,7 @@ func (q *sequencer) load(ctx context.Context) error {
 		if err := q.tellMissed(ctx); err != nil {
 			return err
 		}
+		q.unsure = room.HeadSeq != 0 // nothing follows the end of a room
 	}
 	q.room, q.known = room, true
 	return nil
