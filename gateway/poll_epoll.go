@@ -34,6 +34,7 @@ type poller struct {
 
 	serving sync.Mutex // guards what follows
 
+	ended  bool   // file is closed
 	buf    []byte // for reads and joined writes
 	batch  []*socket
 	events []unix.EpollEvent
@@ -113,7 +114,12 @@ func (p *poller) attach(c *conn, tcp *net.TCPConn) (transport, error) {
 
 // run serves the sockets until ctx ends; by then there are none.
 func (p *poller) run(ctx context.Context) error {
-	defer p.file.Close()
+	defer func() {
+		p.serving.Lock()
+		defer p.serving.Unlock()
+		p.ended = true
+		p.file.Close()
+	}()
 	defer context.AfterFunc(ctx, func() { _ = p.file.SetReadDeadline(time.Now()) })()
 	var failed error
 	err := p.raw.Read(func(uintptr) bool {
@@ -142,7 +148,9 @@ func (p *poller) run(ctx context.Context) error {
 func (p *poller) look() {
 	if p.serving.TryLock() {
 		defer p.serving.Unlock()
-		_, _ = p.serve() // the poller's own look fails too
+		if !p.ended {
+			_, _ = p.serve() // the poller's own look fails too
+		}
 	}
 }
 
