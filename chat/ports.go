@@ -313,6 +313,7 @@ const (
 	LimitTypingRoom      Rule = "typing-room"      // told by all members of one room together
 	LimitUpload          Rule = "upload"           // announced files, by user
 	LimitRequests        Rule = "requests"         // any other request, by user
+	LimitSearch          Rule = "search"           // pages of messages found, by user
 	LimitPushTest        Rule = "push-test"        // notifications to test oneself, by user
 	LimitRegister        Rule = "register"         // accounts, by address
 	LimitFailuresAddress Rule = "failures-address" // failed log-ins, by address

@@ -152,6 +152,7 @@ type Service struct {
 	logger    *slog.Logger
 	files     Files
 	sweep     chan struct{} // something is due; holds one
+	searches  chan struct{} // one for each search under way
 
 	seqMu      sync.Mutex // guards sequencers; held for a look-up only
 	sequencers map[string]*sequencer
@@ -176,7 +177,7 @@ func New(c Config) *Service {
 	return &Service{
 		log: c.Log, rooms: c.Rooms, markers: c.Markers, notices: c.Notices, erasures: c.Erasures, forget: c.Forget, users: c.Users, seen: c.Seen, deliverer: c.Deliverer, limiter: c.Limiter,
 		names: c.Names, shared: c.Shared, outbox: c.Outbox, away: c.Away, reached: c.Reached,
-		now: c.Now, logger: c.Logger, files: c.Files, sweep: make(chan struct{}, 1),
+		now: c.Now, logger: c.Logger, files: c.Files, sweep: make(chan struct{}, 1), searches: make(chan struct{}, searchesAtOnce),
 		sequencers: make(map[string]*sequencer), crew: newCrew(), began: c.Now(),
 		presence: presence{pending: make(map[string]pendingPresence), announced: make(map[string]bool)},
 	}

@@ -31,6 +31,9 @@ type Names interface {
 	Nickname(s string) (string, error)    // for display: spaces collapsed, case kept
 	NicknameKey(s string) (string, error) // for comparison and search: as Nickname, case folded
 	Emoji(s string) (string, error)       // fully qualified; error unless s is exactly one emoji
+	// SearchKey is equal for texts that a search takes for the same: case, accents, width and white space folded. It is
+	// its own key, and has no white space but single spaces.
+	SearchKey(s string) string
 }
 
 // ParseUsername folds and checks a username as typed.

@@ -26,6 +26,7 @@ func Defaults() map[chat.Rule]Rate {
 		chat.LimitTypingRoom:      {40, 2 * time.Second},
 		chat.LimitUpload:          {100, 10 * time.Minute},
 		chat.LimitRequests:        {200, 10 * time.Second},
+		chat.LimitSearch:          {20, 10 * time.Second}, // 2 a second: as one types
 		chat.LimitPushTest:        {5, time.Minute},
 		chat.LimitRegister:        {30, time.Hour},
 		chat.LimitFailuresAddress: {30, 15 * time.Minute},
