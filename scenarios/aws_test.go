@@ -62,7 +62,7 @@ func (m inTown) Run() int {
 var asked atomic.Bool
 
 // bootAWS starts an AWS house with tables of its own.
-func bootAWS(t *testing.T, change ...func(*awsdev.Config)) (*house, *awsdev.House) {
+func bootAWS(t testing.TB, change ...func(*awsdev.Config)) (*house, *awsdev.House) {
 	t.Helper()
 	asked.Store(true)
 	town, err := sharedTown()

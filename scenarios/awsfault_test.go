@@ -68,12 +68,12 @@ func TestOnAWSFaults(t *testing.T) {
 	}
 }
 
-func (h *house) dial(t *testing.T, header http.Header) (*websocket.Conn, *http.Response, error) {
+func (h *house) dial(t testing.TB, header http.Header) (*websocket.Conn, *http.Response, error) {
 	return websocket.Dial(t.Context(), "ws"+strings.TrimPrefix(h.url, "http")+"/ws", &websocket.DialOptions{HTTPHeader: header})
 }
 
 // socket opens a bare socket.
-func (p *person) socket(t *testing.T, h *house) *websocket.Conn {
+func (p *person) socket(t testing.TB, h *house) *websocket.Conn {
 	t.Helper()
 	conn, _, err := h.dial(t, http.Header{"Authorization": {"Bearer " + p.Session().AccessToken}})
 	if err != nil {
@@ -84,7 +84,7 @@ func (p *person) socket(t *testing.T, h *house) *websocket.Conn {
 }
 
 // crowd opens n sockets that listen and do no more.
-func (p *person) crowd(t *testing.T, h *house, n int) {
+func (p *person) crowd(t testing.TB, h *house, n int) {
 	t.Helper()
 	var readers sync.WaitGroup
 	t.Cleanup(readers.Wait) // after the sockets have ended

@@ -108,7 +108,7 @@ func serve(t *testing.T, set settings) (url string, stop func() error) {
 }
 
 // logger shows what the server says if the test fails; TESTLOG=1 shows all at once.
-func logger(t *testing.T) *slog.Logger {
+func logger(t testing.TB) *slog.Logger {
 	w := t.Output()
 	if os.Getenv("TESTLOG") != "" {
 		w = os.Stderr
@@ -123,7 +123,7 @@ type person struct {
 }
 
 // join makes an account and signs in.
-func (h *house) join(t *testing.T, name string) *person {
+func (h *house) join(t testing.TB, name string) *person {
 	t.Helper()
 	p := h.at(t, name)
 	if _, err := p.Register(t.Context(), client.Registration{Username: name, Password: password}); err != nil {
@@ -134,9 +134,9 @@ func (h *house) join(t *testing.T, name string) *person {
 }
 
 // at makes a client without an account.
-func (h *house) at(t *testing.T, name string) *person { return at(t, h.url, name) }
+func (h *house) at(t testing.TB, name string) *person { return at(t, h.url, name) }
 
-func at(t *testing.T, url, name string) *person {
+func at(t testing.TB, url, name string) *person {
 	t.Helper()
 	c, err := client.New(url, client.Options{HTTP: transport(t), MinBackoff: 5 * time.Millisecond, MaxBackoff: 100 * time.Millisecond, Retries: 200})
 	if err != nil {
@@ -154,13 +154,13 @@ func (h *house) back(t *testing.T, name string) *person {
 }
 
 // transport is an HTTP client whose connections end with the test.
-func transport(t *testing.T) *http.Client {
+func transport(t testing.TB) *http.Client {
 	tr := &http.Transport{MaxIdleConnsPerHost: 8}
 	t.Cleanup(tr.CloseIdleConnections)
 	return &http.Client{Transport: tr, Timeout: 30 * time.Second}
 }
 
-func (p *person) login(t *testing.T) {
+func (p *person) login(t testing.TB) {
 	t.Helper()
 	u, err := p.Login(t.Context(), p.Username, password)
 	if err != nil {
@@ -170,7 +170,7 @@ func (p *person) login(t *testing.T) {
 }
 
 // public makes a public room, and everybody enters it.
-func public(t *testing.T, name string, owner *person, members ...*person) string {
+func public(t testing.TB, name string, owner *person, members ...*person) string {
 	t.Helper()
 	v, err := owner.CreateRoom(t.Context(), chat.Public, name, "")
 	if err != nil {
@@ -185,7 +185,7 @@ func public(t *testing.T, name string, owner *person, members ...*person) string
 }
 
 // direct opens the direct room of two people.
-func direct(t *testing.T, a, b *person) string {
+func direct(t testing.TB, a, b *person) string {
 	t.Helper()
 	v, err := a.OpenDirect(t.Context(), b.UserID)
 	if err != nil {
@@ -216,7 +216,7 @@ type ear struct {
 }
 
 // listen opens a stream and waits until it is current.
-func (p *person) listen(t *testing.T, change ...func(*client.StreamOptions)) *ear {
+func (p *person) listen(t testing.TB, change ...func(*client.StreamOptions)) *ear {
 	t.Helper()
 	e := &ear{name: p.Username, changed: make(chan struct{})}
 	current := make(chan struct{})
@@ -271,7 +271,7 @@ func (e *ear) heard() ([]client.Event, <-chan struct{}) {
 }
 
 // await waits until something is told that ok accepts, and returns it.
-func (e *ear) await(t *testing.T, what string, ok func(client.Event) bool) client.Event {
+func (e *ear) await(t testing.TB, what string, ok func(client.Event) bool) client.Event {
 	t.Helper()
 	limit := time.After(patience)
 	for {
@@ -290,7 +290,7 @@ func (e *ear) await(t *testing.T, what string, ok func(client.Event) bool) clien
 }
 
 // awaitMessage waits for a message.
-func (e *ear) awaitMessage(t *testing.T, m chat.Message) chat.Message {
+func (e *ear) awaitMessage(t testing.TB, m chat.Message) chat.Message {
 	t.Helper()
 	ev := e.await(t, fmt.Sprintf("%q", m.Content), func(ev client.Event) bool {
 		return ev.NewMessage != nil && ev.NewMessage.MessageID == m.MessageID
@@ -327,7 +327,7 @@ func (e *ear) orderly(t *testing.T, room string, from, to int64) {
 }
 
 // eventually waits for what must come to be.
-func eventually(t *testing.T, what string, is func() bool) {
+func eventually(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !is(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {

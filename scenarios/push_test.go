@@ -16,7 +16,7 @@ import (
 func pushes(o *settings) { o.pushPrivate = true }
 
 // subscribe subscribes a browser over HTTP as somebody's present session.
-func (p *person) subscribe(t *testing.T, h *house, b *pushtest.Browser) {
+func (p *person) subscribe(t testing.TB, h *house, b *pushtest.Browser) {
 	t.Helper()
 	body, err := json.Marshal(map[string]any{"endpoint": b.Endpoint, "keys": map[string]string{"p256dh": b.P256dh, "auth": b.Auth}, "device": "test"})
 	if err != nil {
@@ -39,7 +39,7 @@ func (p *person) subscribe(t *testing.T, h *house, b *pushtest.Browser) {
 }
 
 // awaitPush waits until a browser has n pushes.
-func awaitPush(t *testing.T, b *pushtest.Browser, n int) []pushtest.Push {
+func awaitPush(t testing.TB, b *pushtest.Browser, n int) []pushtest.Push {
 	t.Helper()
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if got := b.Pushes(); len(got) >= n {

@@ -11,70 +11,69 @@ import (
 	"parley/notify/pushtest"
 )
 
-// TestOnAWSFigures measures how long a message takes from one person to another, and every function: the start of its
-// process, its first invocation, those after it, and its memory. It fails only if something does not arrive. The table of
-// docs/performance.md is what it says.
-func TestOnAWSFigures(t *testing.T) {
+// BenchmarkOnAWS measures, once, how long a message takes from one person to another, and every function: the start of
+// its process, its first invocation, those after it, and its memory. The table of docs/performance.md is what it says.
+func BenchmarkOnAWS(b *testing.B) {
 	const messages, starts = 100, 5
-	h, aws := bootAWS(t, func(c *awsdev.Config) { c.Env = append(c.Env, "PARLEY_PUSH_ALLOW_PRIVATE=1") })
+	h, aws := bootAWS(b, func(c *awsdev.Config) { c.Env = append(c.Env, "PARLEY_PUSH_ALLOW_PRIVATE=1") })
 	all := []string{awsdev.Socket, awsdev.HTTP, awsdev.Fanout, awsdev.Stream, awsdev.Notify, awsdev.Maintain}
-	ann, bob, cid := h.join(t, "ann"), h.join(t, "bob"), h.join(t, "cid")
-	garden, square := public(t, "garden", ann, bob), public(t, "square", ann, bob, cid)
-	private := direct(t, ann, cid) // who is away
-	phone := pushtest.New(t).Subscribe()
-	annHears, bobHears := ann.listen(t), bob.listen(t)
+	ann, bob, cid := h.join(b, "ann"), h.join(b, "bob"), h.join(b, "cid")
+	garden, square := public(b, "garden", ann, bob), public(b, "square", ann, bob, cid)
+	private := direct(b, ann, cid) // who is away
+	phone := pushtest.New(b).Subscribe()
+	annHears, bobHears := ann.listen(b), bob.listen(b)
 	send := func(room string, n int) (acked, received time.Duration) {
-		t.Helper()
+		b.Helper()
 		began := time.Now()
-		m, err := annHears.Send(t.Context(), chat.NewMessage{RoomID: room, Content: fmt.Sprint("message ", n), ClientMessageID: fmt.Sprint(n)})
+		m, err := annHears.Send(b.Context(), chat.NewMessage{RoomID: room, Content: fmt.Sprint("message ", n), ClientMessageID: fmt.Sprint(n)})
 		if err != nil {
-			t.Fatal(err)
+			b.Fatal(err)
 		}
 		acked = time.Since(began)
 		if room != private {
-			bobHears.awaitMessage(t, m)
+			bobHears.awaitMessage(b, m)
 		}
 		return acked, time.Since(began)
 	}
 	exchange := func(room, name string) {
-		t.Helper()
+		b.Helper()
 		acked, received := make([]time.Duration, messages), make([]time.Duration, messages)
 		for i := range messages {
 			acked[i], received[i] = send(room, i)
 		}
-		t.Logf("%s: sent to acknowledged: %s; sent to received: %s", name, spread(acked), spread(received))
+		b.Logf("%s: sent to acknowledged: %s; sent to received: %s", name, spread(acked), spread(received))
 	}
 	exchange(garden, "room of two")
 	maintain := func() {
-		t.Helper()
-		if _, err := aws.Invoke(t.Context(), awsdev.Maintain, struct{}{}); err != nil {
-			t.Error(err)
+		b.Helper()
+		if _, err := aws.Invoke(b.Context(), awsdev.Maintain, struct{}{}); err != nil {
+			b.Error(err)
 		}
 	}
-	ann.crowd(t, h, 55) // heard by way of the queue
-	bob.crowd(t, h, 55)
+	ann.crowd(b, h, 55) // heard by way of the queue
+	bob.crowd(b, h, 55)
 	for i := range starts {
 		restart(aws, awsdev.Fanout)
 		send(square, -1-i) // numbers of their own
 	}
 	exchange(square, "room of 110 connections, by the queue")
-	cid.subscribe(t, h, phone) // from here on pushes are queued
+	cid.subscribe(b, h, phone) // from here on pushes are queued
 	for i := range starts + 10 {
 		if i < starts {
 			restart(aws, all...)
 		}
 		send(private, i) // socket, stream, and notify a few seconds later
 		maintain()
-		if _, err := ann.Rooms(t.Context()); err != nil {
-			t.Error(err)
+		if _, err := ann.Rooms(b.Context()); err != nil {
+			b.Error(err)
 		}
-		awaitPush(t, phone, i+1)
+		awaitPush(b, phone, i+1)
 	}
 	for _, name := range all {
 		s := aws.Stats(name)
-		t.Logf("%-8s process start: %s; first invocation: %s; warm: %s; memory: %d MiB", name, spread(s.Cold), spread(s.First), spread(s.Warm), s.MaxBytes>>20)
+		b.Logf("%-8s process start: %s; first invocation: %s; warm: %s; memory: %d MiB", name, spread(s.Cold), spread(s.First), spread(s.Warm), s.MaxBytes>>20)
 		if len(s.First) < starts {
-			t.Errorf("%s was started %d times", name, len(s.First))
+			b.Errorf("%s was started %d times", name, len(s.First))
 		}
 	}
 }
