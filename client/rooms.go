@@ -144,6 +144,21 @@ func (c *Client) History(ctx context.Context, roomID string, q chat.PageQuery) (
 	return p, c.get(ctx, room(roomID, "messages"), v, &p)
 }
 
+// Search returns a page of the messages that q finds, the newest first, and the cursor for more. A page may be short or
+// empty although there is more; SearchedTo is the moment down to which all was searched.
+func (c *Client) Search(ctx context.Context, q chat.SearchQuery) (p chat.SearchPage, err error) {
+	v := url.Values{"query": {q.Text}}
+	for name, value := range map[string]string{"roomId": q.RoomID, "userId": q.UserID, "cursor": q.Cursor} {
+		if value != "" {
+			v.Set(name, value)
+		}
+	}
+	if q.Limit != 0 {
+		v.Set("limit", strconv.Itoa(q.Limit))
+	}
+	return p, c.get(ctx, "/search", v, &p)
+}
+
 // Send sends a message and returns it once it is durable. It is repeated with the same ClientMessageID, which is
 // made up if empty, so that the message is sent once however often the connection breaks; after an error it may have
 // been sent or not, and sending it again with the same id is safe.

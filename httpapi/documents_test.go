@@ -63,6 +63,7 @@ PUT /api/v1/rooms/{roomId}/notifications
 GET /api/v1/me/notifications
 PUT /api/v1/me/notifications
 GET /api/v1/notifications
+GET /api/v1/search
 GET /api/v1/unread
 POST /api/v1/sync
 GET /api/v1/push/key

@@ -21,6 +21,7 @@ func sentences() []struct{ said, means string } {
 		{validation.MsgExpectedArray, "must be a list"},
 		{validation.MsgExpectedObject, "must be an object"},
 		{validation.MsgExpectedRequiredProperty, "is missing"},
+		{"required query parameter is missing", "is missing"},
 		{validation.MsgExpectedOneOf, "must be one of %s"},
 		{validation.MsgExpectedMinimumNumber, "must be at least %s"},
 		{validation.MsgExpectedMaximumNumber, "must be at most %s"},

@@ -98,6 +98,7 @@ func (a *api) routes() {
 	a.peopleRoutes()
 	a.roomRoutes()
 	a.messageRoutes()
+	a.searchRoutes()
 	a.notificationRoutes()
 	a.fileRoutes()
 	a.inviteRoutes()

@@ -29,6 +29,10 @@ func scenarios() []scenario {
 		{name: "KillAmidSends", run: killAmidSends},
 		{name: "DrainLosesNothing", run: drainLosesNothing, not: "there is nothing to drain: a function ends between two events, or is killed, as in KillAmidSends"},
 
+		{name: "Searching", run: searching},
+		{name: "SearchingIsForMembers", run: searchingIsForMembers},
+		{name: "SearchingFarBack", run: searchingFarBack},
+
 		{name: "Away", run: away},
 		{name: "Erasing", run: erasing},
 		{name: "FilesTravel", run: filesTravel},
@@ -41,6 +45,7 @@ func scenarios() []scenario {
 		{name: "MarkupStaysText", run: markupStaysText},
 		{name: "SocketsNeedAnIdentity", run: socketsNeedAnIdentity},
 		{name: "LimitsOfSending", run: limitsOfSending},
+		{name: "LimitsOfSearching", run: limitsOfSearching},
 		{name: "LimitsOfSignIn", run: limitsOfSignIn},
 		{name: "LimitsOfSockets", run: limitsOfSockets},
 		{name: "LimitsOfFrames", run: limitsOfFrames, not: "no function sees a connection's frames together; the throttle of the stage stands before them"},

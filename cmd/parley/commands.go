@@ -27,6 +27,7 @@ func commands() map[string]command {
 		"leave":   {"", "leave this room for good", (*talker).leave},
 		"dm":      {"NAME", "talk to a person directly", (*talker).direct},
 		"history": {"[N]", "show the last N messages", (*talker).more},
+		"search":  {"WORDS", "find messages of this room", (*talker).search},
 		"who":     {"", "list the members of this room", (*talker).who},
 		"edit":    {"TEXT", "replace your last message here", (*talker).edit},
 		"delete":  {"", "delete your last message here", (*talker).remove},
@@ -170,6 +171,35 @@ func (t *talker) more(ctx context.Context, argument string) error {
 		}
 	}
 	return t.history(ctx, n)
+}
+
+// search shows the newest messages with these words, in their order. It may take several pages to find some.
+func (t *talker) search(ctx context.Context, words string) error {
+	here, err := t.room()
+	if err != nil {
+		return err
+	}
+	q := chat.SearchQuery{Text: words, RoomID: here.RoomID, Limit: max(t.c.History, 1)}
+	var found []chat.Message
+	for {
+		page, err := t.cl.Search(ctx, q)
+		if err != nil {
+			return err
+		}
+		found = append(found, page.Messages...)
+		q.Cursor, q.Limit = page.Cursor, q.Limit-len(page.Messages)
+		if q.Cursor == "" || q.Limit <= 0 {
+			break
+		}
+	}
+	if q.Cursor != "" {
+		t.say("there may be more before; one more word finds less")
+	}
+	for i := range slices.Backward(found) {
+		t.print(&found[i], "")
+	}
+	t.say("%d found", len(found))
+	return nil
 }
 
 func (t *talker) who(ctx context.Context, _ string) error {

@@ -200,7 +200,7 @@ func (t *talker) history(ctx context.Context, n int) error {
 	return nil
 }
 
-// show prints a message.
+// show prints a message, and remembers whose it is.
 func (t *talker) show(m *chat.Message, note string) {
 	t.mu.Lock()
 	if m.UserID == t.me.UserID {
@@ -208,7 +208,15 @@ func (t *talker) show(m *chat.Message, note string) {
 	}
 	t.names[m.UserID] = m.Username
 	t.mu.Unlock()
+	t.print(m, note)
+}
+
+// print writes a message on the screen.
+func (t *talker) print(m *chat.Message, note string) {
 	text := clean(m.Content)
+	for _, a := range m.Attachments {
+		text += clean(" [" + a.Filename + "]")
+	}
 	if m.DeletedAt != 0 {
 		text = "(deleted)"
 	} else if m.EditedAt != 0 && note == "" {

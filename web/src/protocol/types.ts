@@ -255,6 +255,27 @@ export interface PageBounds {
   limit?: number
 }
 
+/** What to search messages for. */
+export interface SearchInput {
+  /** At most 200 characters and 8 words, all of which must occur; "quoted" parts are one word. */
+  query: string
+  /** Only in this room. */
+  roomId?: string
+  /** Only what this person wrote. */
+  userId?: string
+  cursor?: string
+  limit?: number
+}
+
+/** Messages that were found, the newest first. May be short or empty although there is a cursor. */
+export interface SearchPage {
+  messages: Message[]
+  /** Where to go on; without it all is searched. */
+  cursor?: string
+  /** Epoch milliseconds: everything down to this moment is searched. */
+  searchedTo?: number
+}
+
 export interface SendInput {
   roomId: string
   content: string
