@@ -34,7 +34,7 @@ func benchmarkSubmit(b *testing.B, rooms int) {
 	}
 	defer db.Close()
 	s := store.New(db, nil)
-	svc := chat.New(chat.Config{Log: s, Rooms: s, Markers: s, Notices: s, Erasures: s, Users: s, Seen: s, Deliverer: deaf{}, Limiter: limiter(nil), Names: names.Precis{}})
+	svc := chat.New(chat.Config{Log: s, Rooms: s, Markers: s, Notices: s, Erasures: s, Digests: s, Users: s, Seen: s, Deliverer: deaf{}, Limiter: limiter(nil), Names: names.Precis{}})
 	var people []string
 	for i := range chat.MaxDirect {
 		people = append(people, chattest.AddUser(b, s, fmt.Sprint("person", i)).UserID)

@@ -208,7 +208,7 @@ func (s *Service) eraseIn(ctx context.Context, e *Erasure, roomID string, places
 				return c, err
 			}
 			for i := range msgs {
-				more := 3 + len(msgs[i].Mentions) + 2*len(msgs[i].Attachments)
+				more := 4 + len(msgs[i].Mentions) + 2*len(msgs[i].Attachments)
 				if len(rest) > 0 || len(c.Changed) > 0 && c.rows()+more > MaxCommitRows {
 					rest = append(rest, Place{roomID, msgs[i].Seq})
 				} else if err := v.eraseMessage(ctx, &c, &msgs[i]); err != nil {
@@ -228,7 +228,7 @@ func (s *Service) eraseIn(ctx context.Context, e *Erasure, roomID string, places
 
 // rows is about how many rows a commit of changes writes.
 func (c *Commit) rows() int {
-	return len(c.Changed) + len(c.Changes) + len(c.Notices) + len(c.Obsolete) + 2*len(c.Drop)
+	return len(c.Changed) + len(c.Changes) + len(c.Stale) + len(c.Notices) + len(c.Obsolete) + 2*len(c.Drop)
 }
 
 // eraseMessage adds to the commit that nothing of its author is left in a message.
@@ -250,6 +250,7 @@ func (v *view) eraseMessage(ctx context.Context, c *Commit, m *Message) error {
 	}
 	c.Obsolete = append(c.Obsolete, notices...)
 	c.change(m.UserID, now, to)
+	c.stale(to)
 	c.Drop = append(c.Drop, dropped(m, to)...)
 	return nil
 }

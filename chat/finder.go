@@ -4,30 +4,28 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strings"
 	"sync"
 )
 
-const (
-	blockBits = 8 // a block is 256 numbers of a log
-	blockSize = 1 << blockBits
-
-	searchWidth = 16 // blocks that one search reads at once
-)
+const searchWidth = 16 // blocks that one search reads at once
 
 // budget of one page of a search: what is spent ends it.
 type searchCost struct {
 	reads    int // of parts of logs
 	messages int // read
+	digests  int // read
 }
 
-func searchBudget() searchCost { return searchCost{reads: 256, messages: 64 * blockSize} }
+func searchBudget() searchCost {
+	return searchCost{reads: 256, messages: 64 * blockSize, digests: 2048}
+}
 
-func (c *searchCost) spent() bool { return c.reads <= 0 || c.messages <= 0 }
+func (c *searchCost) spent() bool { return c.reads <= 0 || c.messages <= 0 || c.digests <= 0 }
 
 func (c *searchCost) less(d searchCost) {
 	c.reads -= d.reads
 	c.messages -= d.messages
+	c.digests -= d.digests
 }
 
 // finder merges what is found in rooms into one list, the newest first. Which message comes next is decided by the times
@@ -37,6 +35,7 @@ type finder struct {
 	s      *Service
 	by     string
 	words  []string
+	grams  []uint64 // of words
 	userID string
 	walks  []*walk
 	left   searchCost
@@ -51,13 +50,17 @@ type walk struct {
 	hits  []Message // found and not shown yet, the newest first
 	begun bool      // some of it was searched
 	used  searchCost
+
+	digests map[int64]Digest // those that there are
+	lowest  int64            // of blocks down to this one
+	batch   int64            // how many were read at once
 }
 
 // begin sets out in every room, where a cursor says or from the newest message.
 func (f *finder) begin(ctx context.Context, rooms []Room, from *searchCursor) error {
 	var fresh []Place
 	for i := range rooms {
-		w := &walk{room: rooms[i], next: rooms[i].LastSeq, at: f.s.now().UnixMilli(), upTo: maxMillis}
+		w := &walk{room: rooms[i], next: rooms[i].LastSeq, at: f.s.now().UnixMilli(), upTo: maxMillis, lowest: maxSeq}
 		if from != nil {
 			if p, ok := from.place(w.room.RoomID); ok {
 				w.next, w.at, w.begun = min(p.next, w.next), p.at, true
@@ -143,7 +146,7 @@ func (f *finder) round(ctx context.Context, width int) error {
 	errs := make([]error, len(some))
 	var all sync.WaitGroup
 	for i, w := range some {
-		all.Go(func() { errs[i] = f.step(ctx, w, width/len(some)) })
+		all.Go(func() { errs[i] = f.step(ctx, w, width/len(some), f.left.digests/len(some)) })
 	}
 	all.Wait()
 	for i, w := range some {
@@ -154,46 +157,6 @@ func (f *finder) round(ctx context.Context, width int) error {
 		w.used = searchCost{}
 	}
 	return nil
-}
-
-// step reads the next blocks of a room.
-func (f *finder) step(ctx context.Context, w *walk, blocks int) error {
-	w.begun = true
-	for range blocks {
-		if w.next <= 0 {
-			return nil
-		}
-		from := max(1, w.next&^(blockSize-1))
-		msgs, err := f.s.log.Messages(ctx, w.room.RoomID, from, w.next, blockSize, true)
-		if err != nil {
-			return err
-		}
-		w.used.reads++
-		w.used.messages += len(msgs)
-		for i := range msgs {
-			m := &msgs[i]
-			w.at = min(w.at, m.CreatedAt)
-			if m.CreatedAt <= w.upTo && f.matches(m) {
-				w.hits = append(w.hits, *m)
-			}
-		}
-		w.next = from - 1
-	}
-	return nil
-}
-
-// matches tells whether a message is looked for.
-func (f *finder) matches(m *Message) bool {
-	if m.DeletedAt != 0 || f.userID != "" && m.UserID != f.userID {
-		return false
-	}
-	text := f.s.searchText(m)
-	for _, w := range f.words {
-		if !strings.Contains(text, w) {
-			return false
-		}
-	}
-	return true
 }
 
 // cursor is where the next page goes on, and the moment down to which all was searched; nothing when all was.
@@ -216,7 +179,7 @@ func (f *finder) places(c *searchCursor) bool {
 		if !w.begun {
 			continue
 		}
-		p := searchPlace{roomHash(w.room.RoomID, c.salt), w.next, w.head()}
+		p := searchPlace{roomHash(w.room.RoomID, c.salt), max(0, w.next), w.head()}
 		if len(w.hits) > 0 {
 			p.next = w.hits[0].Seq
 		}

@@ -52,6 +52,9 @@ type Commit struct {
 	// are there.
 	Notices  []Notice
 	Obsolete []Notice
+	// Stale are marks to put in the place of the digests of blocks in which Changed have another text; no two are of one
+	// block.
+	Stale []Digest
 	// Outbox puts the room into the Outbox, from the first of New on, in the place of what stands there of it.
 	Outbox bool
 	// OldNameKey is the room's NameKey before, when the step changes it.

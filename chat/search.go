@@ -59,6 +59,9 @@ func (s *Service) Search(ctx context.Context, by string, q SearchQuery) (SearchP
 	if err := s.allow(ctx, LimitSearch, by); err != nil {
 		return SearchPage{}, err
 	}
+	if s.shed("") { // messages come first
+		return SearchPage{}, busy(serverBusy, 0)
+	}
 	select {
 	case s.searches <- struct{}{}:
 		defer func() { <-s.searches }()
@@ -69,7 +72,7 @@ func (s *Service) Search(ctx context.Context, by string, q SearchQuery) (SearchP
 	if err != nil {
 		return SearchPage{}, err
 	}
-	f := &finder{s: s, by: by, words: words, userID: q.UserID, left: searchBudget()}
+	f := &finder{s: s, by: by, words: words, grams: gramsOf(words), userID: q.UserID, left: searchBudget()}
 	if err := f.begin(ctx, rooms, from); err != nil {
 		return SearchPage{}, err
 	}

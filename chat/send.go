@@ -149,6 +149,9 @@ func (s *Service) changeMessage(ctx context.Context, by, roomID, messageID strin
 			return v.begin(), err
 		}
 		c.change(by, s.now().UnixMilli(), &r.msg)
+		if !m.saysAsMuch(&r.msg) {
+			c.stale(&r.msg)
+		}
 		c.Drop, out = dropped(&m, &r.msg), r.msg
 		return c, nil
 	})

@@ -8,13 +8,14 @@ import (
 	"time"
 )
 
-// Config is what a Service is made of. All fields but Files, Logger and Now are required.
+// Config is what a Service is made of. All fields but Digests, Files, Logger and Now are required.
 type Config struct {
 	Log      Log
 	Rooms    Rooms
 	Markers  Markers
 	Notices  Notices
 	Erasures Erasures
+	Digests  Digests // nil: every search reads all messages
 	// Forget removes what others keep of an account that is being erased: sign-ins, invitations, the password, the picture.
 	// It may be called again. Nil: nobody keeps anything.
 	Forget    func(ctx context.Context, e Erasure) error
@@ -138,6 +139,7 @@ type Service struct {
 	markers   Markers
 	notices   Notices
 	erasures  Erasures
+	digests   Digests
 	forget    func(ctx context.Context, e Erasure) error
 	users     Users
 	seen      Seen
@@ -175,7 +177,7 @@ func New(c Config) *Service {
 		c.Logger = slog.Default()
 	}
 	return &Service{
-		log: c.Log, rooms: c.Rooms, markers: c.Markers, notices: c.Notices, erasures: c.Erasures, forget: c.Forget, users: c.Users, seen: c.Seen, deliverer: c.Deliverer, limiter: c.Limiter,
+		log: c.Log, rooms: c.Rooms, markers: c.Markers, notices: c.Notices, erasures: c.Erasures, digests: c.Digests, forget: c.Forget, users: c.Users, seen: c.Seen, deliverer: c.Deliverer, limiter: c.Limiter,
 		names: c.Names, shared: c.Shared, outbox: c.Outbox, away: c.Away, reached: c.Reached,
 		now: c.Now, logger: c.Logger, files: c.Files, sweep: make(chan struct{}, 1), searches: make(chan struct{}, searchesAtOnce),
 		sequencers: make(map[string]*sequencer), crew: newCrew(), began: c.Now(),

@@ -68,7 +68,7 @@ func (h *house) service(ears chat.Deliverer, log chat.Log, l limiter) *chat.Serv
 	if log == nil {
 		log = h.store
 	}
-	return chat.New(chat.Config{Log: log, Rooms: h.store, Markers: h.store, Notices: h.store, Erasures: h.store, Users: h.store, Seen: h.store, Deliverer: ears,
+	return chat.New(chat.Config{Log: log, Rooms: h.store, Markers: h.store, Notices: h.store, Erasures: h.store, Digests: h.store, Users: h.store, Seen: h.store, Deliverer: ears,
 		Limiter: l, Names: names.Precis{}, Now: h.clock.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 }
 

@@ -19,6 +19,7 @@ type Ports interface {
 	chat.Markers
 	chat.Notices
 	chat.Erasures
+	chat.Digests
 	chat.Users
 	chat.Seen
 	chat.Sessions
@@ -73,6 +74,10 @@ func Run(t *testing.T, open func(t *testing.T, now func() time.Time) Ports) {
 		{"Notices/LevelsAtOnce", levelsAtOnce},
 		{"Notices/Rules", notifyRules},
 		{"ManyAtOnce", readsOfMany},
+		{"Digests/RoundTrip", digests},
+		{"Digests/Stale", digestsStale},
+		{"Digests/AtOnce", digestsAtOnce},
+		{"Digests/RoomGone", digestsOfRooms},
 		{"Users/RoundTrip", usersRoundTrip},
 		{"Users/UniqueName", usersUnique},
 		{"Users/First", usersFirst},

@@ -96,7 +96,7 @@ func newServerOn(t testing.TB, bucket *blob.Bucket, key []byte, change ...func(*
 	logger := slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	avatars := files.NewAvatars(bucket, 1<<20)
 	var who accounts.Accounts
-	s.service = chat.New(chat.Config{Log: s.store, Rooms: s.store, Markers: s.store, Notices: s.store, Erasures: s.store, Users: s.store, Seen: s.store,
+	s.service = chat.New(chat.Config{Log: s.store, Rooms: s.store, Markers: s.store, Notices: s.store, Erasures: s.store, Digests: s.store, Users: s.store, Seen: s.store,
 		Deliverer: nobody{}, Limiter: limiter, Names: names.Precis{}, Logger: logger,
 		Forget: func(ctx context.Context, e chat.Erasure) error { return who.Forget(ctx, e, avatars) },
 		Files:  chat.Files{Uploads: s.store, Contents: s.files, MaxBytes: fileBytes, Quota: 4 * fileBytes}})

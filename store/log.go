@@ -36,6 +36,9 @@ func (s *Store) Commit(ctx context.Context, c chat.Commit) error {
 		ops = dropLevel(ops, m.RoomID, m.UserID)
 	}
 	ops = s.noticeOps(ops, &c)
+	for i := range c.Stale {
+		ops = append(ops, put(digestItem(&c.Stale[i])))
+	}
 	for userID, m := range c.Marks {
 		ops = append(ops, put(table.Item{Key: readKey(userID, m.RoomID), Attrs: appendMarker(nil, m)}))
 	}
@@ -306,6 +309,12 @@ func (s *Store) purgeRoom(ctx context.Context, room string) error {
 	}
 	if err == nil && flushErr == nil {
 		err = s.all(ctx, table.Query{Table: tChat, Part: audienceKey(room, "").Part}, func(it *table.Item) bool { return remove(del(it.Key)) })
+	}
+	if err == nil && flushErr == nil {
+		flushErr = flush() // nobody is a member any more, so that no digest comes after
+	}
+	if err == nil && flushErr == nil {
+		err = s.all(ctx, table.Query{Table: tChat, Part: digestKey(room, 0).Part}, func(it *table.Item) bool { return remove(del(it.Key)) })
 	}
 	if err := errors.Join(err, flushErr); err != nil {
 		return err

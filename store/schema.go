@@ -44,6 +44,7 @@
 //	  server      vapid           the key pair that push services know
 //	  push        ID              who has a push subscription
 //	  outbox      ROOM            from where on absent people are to be told of a room
+//	  digest#ROOM BLOCK           what a search left behind of a block of a room's log, or that it has changed since
 //	  purge       ROOM            a room whose remains are to be removed
 //	  erase       USER            an account whose remains are to be removed, and what was removed so far
 //
@@ -61,7 +62,7 @@
 //	  signal#CONNECTION  ID       a frame for a connection without a socket (expires)
 //	  tally#KEY   tally           a number, for rate limits (expires)
 //
-// SEQ and DUE have sixteen digits, so that the order of the text is the order of the numbers. Ids never contain "#".
+// SEQ, DUE and BLOCK have sixteen digits, so that the order of the text is the order of the numbers. Ids never contain "#".
 package store
 
 import (
@@ -144,6 +145,9 @@ func settingsKey() table.Key         { return table.Key{Part: "server", Sort: "s
 func firstKey() table.Key            { return table.Key{Part: "server", Sort: "first"} }
 func signingKey(id string) table.Key { return table.Key{Part: "server", Sort: "key#" + id} }
 func purgeKey(room string) table.Key { return table.Key{Part: "purge", Sort: room} }
+func digestKey(room string, block int64) table.Key {
+	return table.Key{Part: digestPart + room, Sort: padded(block)}
+}
 func hereKey(user string) table.Key  { return table.Key{Part: "user#" + user, Sort: "here"} }
 func hearsKey(user string) table.Key { return table.Key{Part: "user#" + user, Sort: "hears"} }
 func tallyKey(key string) table.Key  { return table.Key{Part: "tally#" + key, Sort: "tally"} }
@@ -163,6 +167,10 @@ func secretKey(name string) table.Key { return table.Key{Part: "server", Sort: "
 func sentKey(room, user, id string) table.Key {
 	return table.Key{Part: "sent#" + room + "#" + user, Sort: id}
 }
+
+// digestPart is a partition of its own for each room: whole logs of digests are read at once, which must not be at the cost
+// of those who write to the room.
+const digestPart = "digest#"
 
 // toldSort stands before every user id.
 const toldSort = "#told"

@@ -24,6 +24,7 @@ var (
 	_ chat.Markers  = (*Store)(nil)
 	_ chat.Notices  = (*Store)(nil)
 	_ chat.Erasures = (*Store)(nil)
+	_ chat.Digests  = (*Store)(nil)
 	_ chat.Users    = (*Store)(nil)
 	_ chat.Seen     = (*Store)(nil)
 	_ chat.Sessions = (*Store)(nil)

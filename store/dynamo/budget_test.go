@@ -45,7 +45,7 @@ func TestBudget(t *testing.T) {
 	}
 	head := script.Room.HeadSeq
 	serve := func() *chat.Service { // a worker that knows nothing yet
-		return chat.New(chat.Config{Log: s, Rooms: s, Markers: s, Notices: s, Users: s, Seen: s, Deliverer: chattest.NewRecorder(), Limiter: unlimited{}, Names: names.Precis{}})
+		return chat.New(chat.Config{Log: s, Rooms: s, Markers: s, Notices: s, Digests: s, Users: s, Seen: s, Deliverer: chattest.NewRecorder(), Limiter: unlimited{}, Names: names.Precis{}})
 	}
 	warm := serve()
 	say := func(c *chat.Service, id string) error {

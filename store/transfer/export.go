@@ -41,7 +41,7 @@ func (e *exporter) all(ctx context.Context, h House) error {
 	}
 	tables := slices.SortedFunc(slices.Values(h.Tables), func(a, b table.Schema) int { return cmp.Compare(a.Name, b.Name) })
 	for _, t := range tables {
-		if err := e.table(ctx, h.Store, t.Name); err != nil {
+		if err := e.table(ctx, h, t.Name); err != nil {
 			return err
 		}
 	}
@@ -64,13 +64,16 @@ func (e *exporter) line(v any) error {
 	return err
 }
 
-func (e *exporter) table(ctx context.Context, s table.Scanner, name string) error {
+func (e *exporter) table(ctx context.Context, h House, name string) error {
 	for after := ""; ; {
-		page, err := s.Scan(ctx, name, after, 0)
+		page, err := h.Store.Scan(ctx, name, after, 0)
 		if err != nil {
 			return fmt.Errorf("read table %s: %w", name, err)
 		}
 		for i := range page.Items {
+			if h.Derived != nil && h.Derived(name, page.Items[i].Key) {
+				continue
+			}
 			if err := e.item(name, &page.Items[i]); err != nil {
 				return err
 			}

@@ -14,7 +14,7 @@
 //	{"end":{"items":12,"files":1,"sha256":"hex"}}                         the last line; the sum is that of all before it
 //
 // Tables come in the order of their names, items as the engine scans them, files by name. Texts stand as JSON strings,
-// numbers as JSON integers of 64 bits, attributes in the order of their names. What has expired is left out.
+// numbers as JSON integers of 64 bits, attributes in the order of their names. What has expired is left out, and what is derived from the rest.
 //
 // An export holds password hashes and signing keys: it is as secret as the data folder.
 package transfer
@@ -52,12 +52,14 @@ type Store interface {
 	table.Scanner
 }
 
-// House is what moves. All fields but Files are required.
+// House is what moves. All fields but Files and Derived are required.
 type House struct {
 	Store  Store
 	Tables []table.Schema
 	Layout int          // version of what stands in the tables
 	Files  *blob.Bucket // nil: there are none
+	// Derived tells which items an export leaves out, because they come back by themselves.
+	Derived func(table string, k table.Key) bool
 }
 
 // Counts tells how much was moved.

@@ -160,7 +160,7 @@ func (h *house) makeService(ctx context.Context) (*chat.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := chat.Config{Log: tables, Rooms: tables, Markers: tables, Notices: tables, Erasures: tables, Users: tables, Seen: tables, Deliverer: deliverer,
+	c := chat.Config{Log: tables, Rooms: tables, Markers: tables, Notices: tables, Erasures: tables, Digests: tables, Users: tables, Seen: tables, Deliverer: deliverer,
 		Limiter: limiter, Names: names.Precis{}, Reached: tables, Shared: true, Forget: h.forget, Logger: h.Logger}
 	attachments, err := h.attachments(ctx)
 	if err != nil {

@@ -77,7 +77,7 @@ func (o operations) Export(ctx context.Context, w io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	_, err = transfer.Export(ctx, transfer.House{Store: db, Tables: store.Schemas(), Layout: store.Format, Files: o.bucket}, w)
+	_, err = transfer.Export(ctx, transfer.House{Store: db, Tables: store.Schemas(), Layout: store.Format, Files: o.bucket, Derived: store.Derived}, w)
 	return err
 }
 

@@ -111,7 +111,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	}
 	avatars := files.NewAvatars(s.bucket, s.cfg.AvatarBytes)
 	s.service = chat.New(chat.Config{
-		Log: s.store, Rooms: s.store, Markers: s.store, Notices: s.store, Erasures: s.store, Users: s.store, Seen: s.store,
+		Log: s.store, Rooms: s.store, Markers: s.store, Notices: s.store, Erasures: s.store, Digests: s.store, Users: s.store, Seen: s.store,
 		Deliverer: hub, Limiter: limiter, Names: nameProfile, Now: s.cfg.Now, Logger: s.cfg.Logger,
 		Outbox: s.store, Reached: s.store, Away: away,
 		Forget: func(ctx context.Context, e chat.Erasure) error { return s.who.Forget(ctx, e, avatars) },
