@@ -55,6 +55,10 @@ func TestOnAWSBudgetOfRequests(t *testing.T) {
 		}},
 		{"edit", 12, 10, 22, func(ctx context.Context) error { return only(bob.Edit(ctx, garden, said.MessageID, "hello again")) }},
 		{"react", 12, 10, 22, func(ctx context.Context) error { return only(ann.React(ctx, garden, said.MessageID, "🌱")) }},
+		{"find a word in 3 rooms", 99, 99, 0, func(ctx context.Context) error { return only(bob.Search(ctx, chat.SearchQuery{Text: "hello"})) }},
+		{"find a word in 1 room", 99, 99, 0, func(ctx context.Context) error {
+			return only(bob.Search(ctx, chat.SearchQuery{Text: "hello", RoomID: garden}))
+		}},
 		{"delete", 12, 10, 22, func(ctx context.Context) error { return bob.Delete(ctx, garden, said.MessageID) }},
 		{"upload a file", 8, 6, 6, func(ctx context.Context) (err error) {
 			content := bytes.Repeat([]byte("peas "), 100)
@@ -83,5 +87,32 @@ func TestOnAWSBudgetOfRequests(t *testing.T) {
 		{"mention who is away", 16, 12, 18, func(ctx context.Context) error {
 			return only(bob.Send(ctx, chat.NewMessage{RoomID: garden, Content: "@ann look"}))
 		}},
+	})
+}
+
+// TestOnAWSBudgetOfSearch is TestOnAWSBudget for searching a long log: the first search reads all of it, and leaves behind
+// what tells the others where not to look.
+func TestOnAWSBudgetOfSearch(t *testing.T) {
+	l, h, _ := bootCounted(t)
+	ann := h.join(t, "ann")
+	garden := public(t, "garden", ann)
+	rare := ann.say(t, garden, "a lone hedgehog")
+	for i := range 2*256 + 20 {
+		ann.say(t, garden, "the peas of bed %d want some water", i)
+	}
+	l.take()
+	find := func(text string, want ...chat.Message) func(context.Context) error {
+		return func(context.Context) error { ann.finds(t, garden, text, want...); return nil }
+	}
+	l.spend(t, []action{
+		{"find by reading all", 99, 99, 99, find("hedgehog", rare)},
+		{"find in one part of three", 99, 99, 99, find("hedgehog", rare)},
+		{"find nothing", 99, 99, 99, find("badger")},
+		{"edit far back", 99, 99, 99, func(ctx context.Context) (err error) {
+			rare, err = ann.Edit(ctx, garden, rare.MessageID, "a pair of badgers")
+			return err
+		}},
+		{"find by reading what changed", 99, 99, 99, func(context.Context) error { ann.finds(t, garden, "badger", rare); return nil }},
+		{"find in one part again", 99, 99, 99, func(context.Context) error { ann.finds(t, garden, "badger", rare); return nil }},
 	})
 }

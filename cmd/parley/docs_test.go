@@ -26,7 +26,11 @@ func TestConversationByHand(t *testing.T) {
 		t.Fatalf("%v: %s", err, said)
 	}
 	lines := strings.Split(strings.TrimSpace(string(said)), "\n")
-	if last := lines[len(lines)-1]; !strings.Contains(last, `"content":"The peas are up!"`) || !strings.Contains(last, `"hasMoreBefore":false`) {
-		t.Errorf("the last answer: %s", last)
+	history, found := lines[max(0, len(lines)-2)], lines[len(lines)-1]
+	if !strings.Contains(history, `"content":"The peas are up!"`) || !strings.Contains(history, `"hasMoreBefore":false`) {
+		t.Errorf("the history: %s", history)
+	}
+	if !strings.Contains(found, `"content":"The peas are up!"`) || strings.Contains(found, "cursor") {
+		t.Errorf("what is found: %s", found)
 	}
 }
