@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
+	"strings"
 	"testing"
 
 	"parley/awsdev"
@@ -55,8 +57,8 @@ func TestOnAWSBudgetOfRequests(t *testing.T) {
 		}},
 		{"edit", 12, 10, 22, func(ctx context.Context) error { return only(bob.Edit(ctx, garden, said.MessageID, "hello again")) }},
 		{"react", 12, 10, 22, func(ctx context.Context) error { return only(ann.React(ctx, garden, said.MessageID, "🌱")) }},
-		{"find a word in 3 rooms", 99, 99, 0, func(ctx context.Context) error { return only(bob.Search(ctx, chat.SearchQuery{Text: "hello"})) }},
-		{"find a word in 1 room", 99, 99, 0, func(ctx context.Context) error {
+		{"find a word in 3 rooms", 9, 12, 0, func(ctx context.Context) error { return only(bob.Search(ctx, chat.SearchQuery{Text: "hello"})) }},
+		{"find a word in 1 room", 9, 9, 0, func(ctx context.Context) error {
 			return only(bob.Search(ctx, chat.SearchQuery{Text: "hello", RoomID: garden}))
 		}},
 		{"delete", 12, 10, 22, func(ctx context.Context) error { return bob.Delete(ctx, garden, said.MessageID) }},
@@ -97,22 +99,36 @@ func TestOnAWSBudgetOfSearch(t *testing.T) {
 	ann := h.join(t, "ann")
 	garden := public(t, "garden", ann)
 	rare := ann.say(t, garden, "a lone hedgehog")
-	for i := range 2*256 + 20 {
-		ann.say(t, garden, "the peas of bed %d want some water", i)
+	for i := range 2*256 + 150 { // two blocks that may have digests, and the rest
+		ann.say(t, garden, "%s", sentence(uint64(i)))
 	}
 	l.take()
 	find := func(text string, want ...chat.Message) func(context.Context) error {
 		return func(context.Context) error { ann.finds(t, garden, text, want...); return nil }
 	}
 	l.spend(t, []action{
-		{"find by reading all", 99, 99, 99, find("hedgehog", rare)},
-		{"find in one part of three", 99, 99, 99, find("hedgehog", rare)},
-		{"find nothing", 99, 99, 99, find("badger")},
-		{"edit far back", 99, 99, 99, func(ctx context.Context) (err error) {
+		{"find by reading all", 14, 50, 26, find("hedgehog", rare)},
+		{"find in one part of three", 11, 35, 0, find("hedgehog", rare)},
+		{"find nothing", 10, 19, 0, find("badger")},
+		{"edit far back", 13, 11, 30, func(ctx context.Context) (err error) {
 			rare, err = ann.Edit(ctx, garden, rare.MessageID, "a pair of badgers")
 			return err
 		}},
-		{"find by reading what changed", 99, 99, 99, func(context.Context) error { ann.finds(t, garden, "badger", rare); return nil }},
-		{"find in one part again", 99, 99, 99, func(context.Context) error { ann.finds(t, garden, "badger", rare); return nil }},
+		{"find by reading what changed", 12, 35, 14, func(context.Context) error { ann.finds(t, garden, "badger", rare); return nil }},
+		{"find in one part again", 11, 35, 0, func(context.Context) error { ann.finds(t, garden, "badger", rare); return nil }},
 	})
+}
+
+// sentence is one of 9 words, others for each n, as different as those of a language are.
+func sentence(n uint64) string {
+	r := rand.New(rand.NewPCG(n, 0))
+	var b strings.Builder
+	for range 9 {
+		for range 1 + r.IntN(3) {
+			b.WriteByte("bcdfghklmnprstvwxyzj"[r.IntN(20)])
+			b.WriteByte("aeiou"[r.IntN(5)])
+		}
+		b.WriteByte(' ')
+	}
+	return b.String()
 }

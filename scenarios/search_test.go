@@ -174,7 +174,7 @@ func searchingFarBack(t *testing.T, in home) {
 	rare := ann.say(t, garden, "a lone hedgehog")
 	secret := bob.say(t, garden, "the gate code is quince")
 	var said []chat.Message
-	for i := range 560 { // two digests of the garden, and what is not digested yet
+	for i := range 730 { // two digests of the garden, and what is not digested yet
 		switch {
 		case i%8 == 0:
 			said = append(said, ann.say(t, shed, "plum %d", i))
