@@ -22,6 +22,9 @@ import (
 const (
 	sniffed   = 3072    // bytes at the beginning of a file, by which its type is told
 	copyBytes = 1 << 16 // of a file in memory while it is received
+
+	manyOpen = 1024             // files on their way, unless set otherwise
+	turnWait = 10 * time.Second // for one of them to end, before one more is refused
 )
 
 // AttachmentConfig is what Attachments are made of. Bucket is required.
@@ -30,6 +33,9 @@ type AttachmentConfig struct {
 	// Key signs links to this server, which must then serve them. Without it the bucket signs links to itself, as S3 does.
 	Key []byte
 	Now func() time.Time // default time.Now
+	// Open is how many files may be received and served at once, each with a file open; more wait in turn, and are refused
+	// as Unavailable after ten seconds. Default 1,024.
+	Open int
 }
 
 // Attachments keeps the files of messages. Its methods are safe for concurrent use.
@@ -43,6 +49,7 @@ type Attachments struct {
 	now    func() time.Time
 
 	memory *semaphore.Weighted // of the pictures being decoded, in bytes
+	turns  *semaphore.Weighted // of those who have a file open
 
 	mu       sync.Mutex
 	arriving map[string]bool // files being received, by id
@@ -55,7 +62,13 @@ func NewAttachments(c AttachmentConfig) *Attachments {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Attachments{bucket: c.Bucket, key: c.Key, now: c.Now, memory: semaphore.NewWeighted(maxMemory), arriving: map[string]bool{}}
+	if c.Open == 0 {
+		c.Open = manyOpen
+	}
+	return &Attachments{
+		bucket: c.Bucket, key: c.Key, now: c.Now, memory: semaphore.NewWeighted(maxMemory), turns: semaphore.NewWeighted(int64(c.Open)),
+		arriving: map[string]bool{},
+	}
 }
 
 func incomingKey(fileID string) string { return "incoming/" + fileID }
@@ -81,11 +94,25 @@ func (a *Attachments) Receive(ctx context.Context, u chat.Upload, body io.Reader
 		return chat.Upload{}, chat.Errorf(chat.Conflict, "This file is being received already.")
 	}
 	defer a.end(u.FileID)
+	if err := a.turn(ctx); err != nil {
+		return chat.Upload{}, err
+	}
+	defer a.turns.Release(1)
 	u.Version = newVersion()
 	if err := a.store(ctx, fileKey(u.FileID, u.Version), unknown, u.Size, body); err != nil {
 		return chat.Upload{}, err
 	}
 	return a.examine(ctx, u)
+}
+
+// turn waits until one more file may be open; turns.Release must follow.
+func (a *Attachments) turn(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, turnWait)
+	defer cancel()
+	if err := a.turns.Acquire(ctx, 1); err != nil {
+		return &chat.Error{Code: chat.Unavailable, Message: "Too many files are on their way. Please try again.", RetryAfter: turnWait}
+	}
+	return nil
 }
 
 func newVersion() string { return rand.Text()[:10] }
@@ -237,18 +264,35 @@ func (a *Attachments) Open(ctx context.Context, u chat.Upload, thumbnail bool) (
 	if err != nil {
 		return chat.FileContent{}, err
 	}
+	if err := a.turn(ctx); err != nil {
+		return chat.FileContent{}, err
+	}
 	r, err := a.bucket.NewReader(ctx, key, nil)
+	if err != nil {
+		a.turns.Release(1)
+	}
 	if gcerrors.Code(err) == gcerrors.NotFound {
 		return chat.FileContent{}, chat.Errorf(chat.NotFound, "There is no such file.")
 	}
 	if err != nil {
 		return chat.FileContent{}, fmt.Errorf("read a file: %w", err)
 	}
-	c.ReadSeekCloser = r
+	c.ReadSeekCloser = opened{r, a}
 	if c.ContentType == "" {
 		c.ContentType = r.ContentType()
 	}
 	return c, nil
+}
+
+// opened is a file that has a turn until it is closed.
+type opened struct {
+	*blob.Reader
+	a *Attachments
+}
+
+func (o opened) Close() error {
+	defer o.a.turns.Release(1)
+	return o.Reader.Close()
 }
 
 // describe says how a file is served: only what a browser shows without running it under its own type and inline. The type

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
 	"time"
 
 	"gocloud.dev/blob"
@@ -94,6 +95,40 @@ func TestReceiveStoresAllOrNothing(t *testing.T) {
 	if names := left(t, dir); len(names) > 0 {
 		t.Errorf("left: %v", names)
 	}
+}
+
+// No more files are open at once than may be: who comes then waits, and is refused when that takes too long.
+func TestFilesOpenAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := files.NewAttachments(files.AttachmentConfig{Bucket: folder(t), Key: []byte("key"), Open: 1})
+		u, err := a.Receive(t.Context(), announced("text/plain", 2), strings.NewReader("hi"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := a.Open(t.Context(), u, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if _, err := a.Open(t.Context(), u, false); chat.CodeOf(err) != chat.Unavailable || chat.AsError(err).RetryAfter <= 0 {
+				t.Errorf("one more is opened: %v", err)
+			}
+			if _, err := a.Receive(t.Context(), u, strings.NewReader("hi")); chat.CodeOf(err) != chat.Unavailable {
+				t.Errorf("one more is received: %v", err)
+			}
+		}
+		time.AfterFunc(time.Second, func() { content.Close() })
+		for range 3 { // each gives its turn back
+			if got := opened(t, a, u, false); string(got) != "hi" {
+				t.Errorf("read %q", got)
+			}
+			missing := u
+			missing.Version = "none"
+			if _, err := a.Open(t.Context(), missing, false); chat.CodeOf(err) != chat.NotFound {
+				t.Error(err)
+			}
+		}
+	})
 }
 
 type zeros struct{}

@@ -14,20 +14,23 @@ import (
 	"parley/chat"
 )
 
-// parallel is how many pictures are decoded at once; it bounds memory.
-const parallel = 2
+const (
+	parallel  = 2  // pictures decoded at once; it bounds memory
+	filesOpen = 16 // files of pictures
+)
 
 // Avatars keeps people's pictures. Its methods are safe for concurrent use.
 type Avatars struct {
 	bucket   *blob.Bucket
 	maxBytes int64
 	slots    chan struct{} // one for each picture being decoded
+	open     chan struct{} // one for each file being read or written
 }
 
 // NewAvatars makes Avatars that keep their files in bucket under "avatars/", and take uploads of at most maxBytes.
 // The bucket stays the caller's to close.
 func NewAvatars(bucket *blob.Bucket, maxBytes int64) *Avatars {
-	return &Avatars{bucket: bucket, maxBytes: maxBytes, slots: make(chan struct{}, parallel)}
+	return &Avatars{bucket: bucket, maxBytes: maxBytes, slots: make(chan struct{}, parallel), open: make(chan struct{}, filesOpen)}
 }
 
 // MaxBytes is the largest upload that Put takes.
@@ -54,6 +57,8 @@ func (a *Avatars) Put(ctx context.Context, userID string, upload []byte) (name s
 	sum.Write(encoded)
 	name = hex.EncodeToString(sum.Sum(nil)[:16]) + "." + extension
 	options := &blob.WriterOptions{ContentType: contentType(name), CacheControl: "public, max-age=31536000, immutable"}
+	a.open <- struct{}{} // nobody holds one for longer than the disk takes
+	defer func() { <-a.open }()
 	if err := a.bucket.WriteAll(ctx, key(name), encoded, options); err != nil {
 		return "", fmt.Errorf("store an avatar: %w", err)
 	}
@@ -65,6 +70,8 @@ func (a *Avatars) Open(ctx context.Context, name string) (image []byte, mediaTyp
 	if !valid(name) {
 		return nil, "", missing()
 	}
+	a.open <- struct{}{}
+	defer func() { <-a.open }()
 	image, err = a.bucket.ReadAll(ctx, key(name))
 	if gcerrors.Code(err) == gcerrors.NotFound {
 		return nil, "", missing()

@@ -37,7 +37,7 @@ func TestFiftyThousand(t *testing.T) {
 	for i := range sinks {
 		user, room := fmt.Sprint("u", i), fmt.Sprint("r", i/perRoom)
 		c := h.g.newConn("")
-		if !h.g.hub.register(c, user, 1) || !h.g.add(c) {
+		if !h.g.hub.register(c, user, 1) || h.g.add(c) != nil {
 			t.Fatal("not taken in")
 		}
 		c.user.mu.Lock()

@@ -32,6 +32,7 @@ type Identity struct{ UserID, SessionID string }
 
 // Limits bound what connections may use. Zero fields have the defaults given.
 type Limits struct {
+	Files              int           // that connections may keep open, those of HTTP too; an eighth is left to HTTP, who wants a socket beyond that is refused; default 1,048,576
 	ConnectionsPerUser int           // default 100, the newest is refused with 4429; negative is no limit
 	FramesPerSecond    int           // of one connection, in bursts of five seconds' worth; beyond, it is closed with 4429; default 200; negative is no limit
 	InFlight           int           // messages, and other requests, of one connection under way before it is read no further; default 64
@@ -49,6 +50,7 @@ func (l Limits) withDefaults() Limits {
 			*n = value
 		}
 	}
+	set(&l.Files, 1<<20)
 	set(&l.ConnectionsPerUser, 100)
 	set(&l.FramesPerSecond, 200)
 	set(&l.InFlight, 64)
@@ -79,6 +81,9 @@ type Config struct {
 	Goroutines bool
 }
 
+// fullAgain is when to come again to a server that is full.
+const fullAgain = 10 * time.Second
+
 // Gateway serves sockets. Its methods are safe for concurrent use.
 type Gateway struct {
 	service      Service
@@ -92,6 +97,7 @@ type Gateway struct {
 	ctx    context.Context // of requests; ends with Run
 	cancel context.CancelFunc
 	began  time.Time
+	places chan struct{}  // one for each connection that a Listener took
 	slots  chan struct{}  // one for each request being served that waits for the disk
 	calm   *pacer         // of all other requests, and of connections being opened
 	tasks  sync.WaitGroup // goroutines of connections
@@ -103,6 +109,7 @@ type Gateway struct {
 	queued   atomic.Int64  // bytes that wait in the queues of connections
 	inFlight atomic.Int64  // messages submitted and connections at work
 	slow     atomic.Uint64 // connections closed as too slow
+	refused  atomic.Uint64 // connections for which there was no room
 
 	mu       sync.Mutex // guards what follows
 	conns    map[*conn]struct{}
@@ -124,6 +131,7 @@ func New(c Config) (*Gateway, error) {
 		return &b
 	}
 	g.answers.New = func() any { return new([]byte) }
+	g.places = make(chan struct{}, g.limits.Files)
 	g.slots = make(chan struct{}, g.limits.Requests)
 	g.calm = newPacer(g.look)
 	if c.Goroutines {
@@ -160,6 +168,7 @@ func (g *Gateway) newConn(session string) *conn {
 type Stats struct {
 	Connections int    // open now
 	Slow        uint64 // ever closed as too slow
+	Refused     uint64 // ever refused as one too many
 	InFlight    int64  // messages and requests under way
 	Queued      int64  // bytes that wait for slow readers
 }
@@ -168,18 +177,36 @@ type Stats struct {
 func (g *Gateway) Stats() Stats {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return Stats{Connections: len(g.conns), Slow: g.slow.Load(), InFlight: g.inFlight.Load(), Queued: g.queued.Load()}
+	return Stats{Connections: len(g.conns), Slow: g.slow.Load(), Refused: g.refused.Load(), InFlight: g.inFlight.Load(), Queued: g.queued.Load()}
 }
 
-// add takes a connection into the gateway; false if it is stopping.
-func (g *Gateway) add(c *conn) bool {
+// room tells why no further connection can be taken in now, nil if one can.
+func (g *Gateway) room() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	return g.roomLocked()
+}
+
+func (g *Gateway) roomLocked() error {
 	if g.stopping {
-		return false
+		return unavailable(nil)
+	}
+	if len(g.conns) >= g.limits.Files-g.limits.Files/8 {
+		g.refused.Add(1)
+		return &chat.Error{Code: chat.Unavailable, Message: "As many people are connected as this server has room for. Please try again.", RetryAfter: fullAgain}
+	}
+	return nil
+}
+
+// add takes a connection into the gateway, if there is room.
+func (g *Gateway) add(c *conn) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err := g.roomLocked(); err != nil {
+		return err
 	}
 	g.conns[c] = struct{}{}
-	return true
+	return nil
 }
 
 func (g *Gateway) remove(c *conn) {

@@ -274,6 +274,7 @@ func newHouse(t testing.TB, c Config, tls bool) *house {
 		if n := g.Stats(); n.Connections != 0 || n.InFlight != 0 || n.Queued != 0 {
 			t.Errorf("left over: %+v", n)
 		}
+		eventually(t, "all places are given back", func() bool { return len(g.places) == 0 })
 	})
 	return h
 }
@@ -292,13 +293,18 @@ type client struct {
 	ws *websocket.Conn
 }
 
-func (h *house) dial(t testing.TB, token string) *client {
-	t.Helper()
+// try opens a socket, if it is let in.
+func (h *house) try(over *http.Client, token string) (*websocket.Conn, *http.Response, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	ws, _, err := websocket.Dial(ctx, h.server.URL+"/ws", &websocket.DialOptions{ //nolint:bodyclose // the library does
-		HTTPClient: h.server.Client(), HTTPHeader: http.Header{"Authorization": {"Bearer ok-" + token}}, Subprotocols: []string{"other", "parley.v1"},
+	return websocket.Dial(ctx, h.server.URL+"/ws", &websocket.DialOptions{
+		HTTPClient: over, HTTPHeader: http.Header{"Authorization": {"Bearer ok-" + token}}, Subprotocols: []string{"other", "parley.v1"},
 	})
+}
+
+func (h *house) dial(t testing.TB, token string) *client {
+	t.Helper()
+	ws, _, err := h.try(h.server.Client(), token) //nolint:bodyclose // the library does
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 // TestStatedLimits: a gateway of which nothing was set has the bounds that docs/operations.md states.
 func TestStatedLimits(t *testing.T) {
 	want := Limits{
-		ConnectionsPerUser: 100, FramesPerSecond: 200, InFlight: 64, QueueBytes: 1 << 20, QueueTotal: 512 << 20, QueueRuns: 1024, Requests: 32,
+		Files: 1 << 20, ConnectionsPerUser: 100, FramesPerSecond: 200, InFlight: 64, QueueBytes: 1 << 20, QueueTotal: 512 << 20, QueueRuns: 1024, Requests: 32,
 		Silence: 75 * time.Second,
 	}
 	if got := (Limits{}).withDefaults(); got != want {

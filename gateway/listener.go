@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -23,6 +24,9 @@ const (
 // all but a few wait, where they cost an open file and no goroutine, and who is here already is served meanwhile. No time
 // runs against those who wait but their own. They must not wait in the kernel: it keeps some thousand for a listener, and
 // lets the others try again after 1, 3, 7 and 15 seconds, or cuts them off.
+//
+// When there are as many as Limits.Files lets in, one more waits, and those who wait for their next request to be made go:
+// they come back when they make it.
 type Listener struct {
 	net.Listener
 	g       *Gateway
@@ -34,15 +38,46 @@ type Listener struct {
 	ended   chan struct{} // closed when no more are taken, after failed was set
 	failed  error
 
-	mu     sync.Mutex // guards unread
+	mu     sync.Mutex // guards what follows
 	unread map[net.Conn]struct{}
+	idle   map[net.Conn]struct{} // answered, and not asking
+	full   bool                  // somebody waits for a place
+}
+
+// counted is a connection that has one of the gateway's places until it is closed.
+type counted struct {
+	net.Conn
+	g    *Gateway
+	once sync.Once
+}
+
+func (c *counted) Close() error {
+	err := c.Conn.Close()
+	c.once.Do(func() { <-c.g.places })
+	return err
+}
+
+// CloseWrite tells the peer that nothing more comes; net/http does so before it ends a connection.
+func (c *counted) CloseWrite() error {
+	if w, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return w.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}
+
+// cut closes a connection without waiting for the peer to hear of it.
+func cut(c net.Conn) {
+	if t, ok := c.(*tls.Conn); ok {
+		c = t.NetConn()
+	}
+	c.Close()
 }
 
 // Listener makes a Listener of l, for one http.Server, which must tell its ConnState. Close ends it and those who wait.
 func (g *Gateway) Listener(l net.Listener) *Listener {
 	a := &Listener{
 		Listener: l, g: g, stalled: stalled, news: make(chan struct{}, 1), waiting: make(chan net.Conn, maxWaiting),
-		closing: make(chan struct{}), ended: make(chan struct{}), unread: make(map[net.Conn]struct{}),
+		closing: make(chan struct{}), ended: make(chan struct{}), unread: make(map[net.Conn]struct{}), idle: make(map[net.Conn]struct{}),
 	}
 	go a.take()
 	return a
@@ -57,13 +92,10 @@ func (l *Listener) take() {
 			if n%takeStep == 0 {
 				l.g.calm.yield()
 			}
-			select {
-			case l.waiting <- c:
+			if l.queue(c) {
 				continue
-			case <-l.closing:
-				c.Close()
-				err = net.ErrClosed
 			}
+			err = net.ErrClosed
 		}
 		if temporary, ok := errors.AsType[interface {
 			error
@@ -76,6 +108,42 @@ func (l *Listener) take() {
 		select {
 		case <-time.After(fullFor):
 		case <-l.closing:
+		}
+	}
+}
+
+// queue gives a connection a place, and lets it wait for its turn; false if the listener is closed.
+func (l *Listener) queue(c net.Conn) bool {
+	select {
+	case l.g.places <- struct{}{}:
+	default:
+		l.crowdOut(true)
+		defer l.crowdOut(false)
+		select {
+		case l.g.places <- struct{}{}:
+		case <-l.closing:
+			c.Close()
+			return false
+		}
+	}
+	taken := &counted{Conn: c, g: l.g}
+	select {
+	case l.waiting <- taken:
+		return true
+	case <-l.closing:
+		taken.Close()
+		return false
+	}
+}
+
+// crowdOut says whether somebody waits for a place. While they do, nobody who asks for nothing has one.
+func (l *Listener) crowdOut(full bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.full = full
+	if full {
+		for c := range l.idle {
+			cut(c)
 		}
 	}
 }
@@ -139,9 +207,16 @@ func (l *Listener) crowded() bool {
 func (l *Listener) ConnState(c net.Conn, s http.ConnState) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if s == http.StateNew {
+	delete(l.idle, c)
+	switch s {
+	case http.StateNew:
 		l.unread[c] = struct{}{}
 		return
+	case http.StateIdle:
+		l.idle[c] = struct{}{}
+		if l.full {
+			cut(c)
+		}
 	}
 	if _, ok := l.unread[c]; !ok {
 		return

@@ -11,17 +11,46 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"parley/chat"
 )
+
+// listen listens on a port of its own.
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// knock connects for the time of a test and says nothing.
+func knock(t *testing.T, l net.Listener) net.Conn {
+	t.Helper()
+	c, err := net.DialTimeout("tcp", l.Addr().String(), 10*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// takes accepts one connection, and ends it.
+func takes(t *testing.T, l net.Listener) {
+	t.Helper()
+	c, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+}
 
 // Who connects and says nothing keeps nobody out.
 func TestSilentCrowd(t *testing.T) {
 	each(t, Limits{}, func(t *testing.T, h *house) {
 		for range 2 * maxUnread {
-			c, err := net.Dial("tcp", h.server.Listener.Addr().String())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer c.Close()
+			knock(t, h.server.Listener)
 		}
 		eventually(t, "a crowd", h.arrivals.crowded)
 		h.dial(t, "ada").hears()
@@ -72,10 +101,7 @@ func TestCrowdWaitsOutside(t *testing.T) {
 // Turns that are never given back keep nobody out for ever.
 func TestStalledTurns(t *testing.T) {
 	h := newHouse(t, Config{}, false)
-	inner, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	inner := listen(t)
 	l := h.g.Listener(inner)
 	l.stalled = time.Millisecond
 	for range maxCalm {
@@ -83,16 +109,8 @@ func TestStalledTurns(t *testing.T) {
 		defer h.g.calm.leave()
 	}
 	defer l.Close()
-	peer, err := net.Dial("tcp", inner.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer peer.Close()
-	taken, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	taken.Close()
+	knock(t, inner)
+	takes(t, l)
 }
 
 // narrow makes the kernel keep only one connection that is not accepted yet.
@@ -114,10 +132,7 @@ func narrow(t *testing.T, l net.Listener) {
 // However many come while nobody can be served, nobody is cut off or left to try again: all are taken out of the
 // kernel's short queue, wait as long as they have to, and are served in their turn.
 func TestNobodyIsCutOffWaiting(t *testing.T) {
-	inner, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	inner := listen(t)
 	narrow(t, inner)
 	h := newHouse(t, Config{}, false)
 	l := h.g.Listener(inner)
@@ -133,11 +148,7 @@ func TestNobodyIsCutOffWaiting(t *testing.T) {
 	go func() { ended <- server.Serve(l) }()
 	var peers []net.Conn
 	for range 3 * takeStep {
-		peer, err := net.DialTimeout("tcp", inner.Addr().String(), 10*time.Second)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer peer.Close()
+		peer := knock(t, inner)
 		fmt.Fprintf(peer, "GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
 		peers = append(peers, peer)
 	}
@@ -165,16 +176,9 @@ func TestNobodyIsCutOffWaiting(t *testing.T) {
 // Close ends who waits, and Accept.
 func TestCloseEndsWhoWaits(t *testing.T) {
 	h := newHouse(t, Config{}, false)
-	inner, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	inner := listen(t)
 	l := h.g.Listener(inner)
-	peer, err := net.Dial("tcp", inner.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer peer.Close()
+	peer := knock(t, inner)
 	eventually(t, "a connection that waits", func() bool { return len(l.waiting) == 1 })
 	if err := l.Close(); err != nil {
 		t.Error(err)
@@ -204,24 +208,13 @@ func (f *full) Accept() (net.Conn, error) {
 // That no file can be opened ends nothing: it is tried again.
 func TestNoRoomForConnections(t *testing.T) {
 	h := newHouse(t, Config{}, false)
-	inner, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	inner := listen(t)
 	f := &full{Listener: inner}
 	f.left.Store(3)
 	l := h.g.Listener(f)
 	defer l.Close()
-	peer, err := net.Dial("tcp", inner.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer peer.Close()
-	taken, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	taken.Close()
+	knock(t, inner)
+	takes(t, l)
 }
 
 // Who gives up before their turn is not brought in: nothing is read for them, and nobody is told that they came.
@@ -230,19 +223,13 @@ func TestWhoGaveUp(t *testing.T) {
 	for range maxCalm {
 		h.g.calm.enter()
 	}
-	inner, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	inner := listen(t)
 	l := h.g.Listener(inner)
 	l.stalled = time.Millisecond // lets them ask
 	server := &http.Server{ConnState: l.ConnState, Handler: h.server.Config.Handler}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(l) }()
-	peer, err := net.Dial("tcp", inner.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	peer := knock(t, inner)
 	fmt.Fprintf(peer, "GET /ws HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+
 		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: parley.v1\r\nAuthorization: Bearer ok-eve\r\n\r\n")
 	eventually(t, "a request", func() bool { return h.asking.Load() == 1 })
@@ -258,5 +245,55 @@ func TestWhoGaveUp(t *testing.T) {
 	server.Close()
 	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
 		t.Error(err)
+	}
+}
+
+// When there is no room for one more socket, who comes is told when to come again, at no cost to their ticket; requests
+// are served all the same, since who is silent between them makes room; and all goes on for who is here.
+func TestFull(t *testing.T) {
+	each(t, Limits{Files: 16}, func(t *testing.T, h *house) {
+		h.join("r1", "user0")
+		first := h.dial(t, "user0")
+		for i := range 13 {
+			h.dial(t, fmt.Sprint("user", i+1))
+		}
+		for i := range 20 {
+			tr := h.server.Client().Transport.(*http.Transport).Clone() // each stays connected
+			defer tr.CloseIdleConnections()
+			if _, res, err := h.try(&http.Client{Transport: tr, Timeout: 10 * time.Second}, fmt.Sprint("late", i)); res == nil || res.StatusCode != http.StatusServiceUnavailable {
+				t.Fatalf("one more socket: %v", err)
+			}
+		}
+		if _, _, err := h.g.Await(t.Context(), Identity{UserID: "late"}, "", time.Second, nil); chat.CodeOf(err) != chat.Unavailable || chat.AsError(err).RetryAfter != fullAgain {
+			t.Errorf("one more without a socket: %v", err)
+		}
+		if n := h.g.Stats(); n.Connections != 14 || n.Refused != 21 {
+			t.Errorf("%d sockets, %d were refused", n.Connections, n.Refused)
+		}
+		h.say("r1", "hello")
+		first.hears("newMessage 1 hello")
+		first.ws.CloseNow()
+		eventually(t, "room", func() bool { return h.g.room() == nil })
+		h.dial(t, "late").hears()
+	})
+}
+
+// The listener can be closed while somebody waits for a place.
+func TestCloseWhenFull(t *testing.T) {
+	h := newHouse(t, Config{Limits: Limits{Files: 1}}, false)
+	inner := listen(t)
+	l := h.g.Listener(inner)
+	knock(t, inner)
+	knock(t, inner)
+	eventually(t, "one too many", func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return l.full
+	})
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	if n := len(h.g.places); n != 0 {
+		t.Errorf("%d places are taken", n)
 	}
 }

@@ -145,7 +145,7 @@ func frameType(payload []byte) string {
 // goes on between calls: id is the one that the last call returned, or empty. A new connection is answered at once.
 //
 // Told are the frames that are never stored. Unauthenticated says that the session has ended, RateLimited that there are
-// too many connections, Unavailable that the server is stopping.
+// too many connections, Unavailable that the server is stopping or full.
 func (g *Gateway) Await(ctx context.Context, who Identity, id string, wait time.Duration,
 	look func(context.Context) (found bool, err error),
 ) (newID string, told [][]byte, err error) {
@@ -214,6 +214,9 @@ func (g *Gateway) mailbox(ctx context.Context, who Identity, id string) (_ *mail
 			}
 		}
 	}
+	if err := g.room(); err != nil {
+		return nil, false, err
+	}
 	c := g.newConn(who.SessionID)
 	if !g.hub.register(c, who.UserID, g.limits.ConnectionsPerUser) {
 		return nil, false, &chat.Error{Code: chat.RateLimited, Message: "Too many connections.", RetryAfter: 10 * time.Second}
@@ -222,9 +225,9 @@ func (g *Gateway) mailbox(ctx context.Context, who Identity, id string) (_ *mail
 		c.leave()
 		return nil, false, err
 	}
-	if !g.add(c) {
+	if err := g.add(c); err != nil {
 		c.leave()
-		return nil, false, refusal(protocol.CloseRestarting)
+		return nil, false, err
 	}
 	c.user.tell(g.service)
 	m := &mailbox{c: c, wake: make(chan struct{}, 1)}

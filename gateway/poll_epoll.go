@@ -42,10 +42,11 @@ type poller struct {
 
 // socket is the transport of a polled connection, of which it is a part.
 type socket struct {
-	fd    int
-	armed uint32 // what epoll waits for; guarded by c.mu
-	c     *conn
-	p     *poller
+	fd      int
+	armed   uint32 // what epoll waits for; guarded by c.mu
+	counted bool   // it has one of the gateway's places
+	c       *conn
+	p       *poller
 }
 
 const (
@@ -83,14 +84,14 @@ func makeRoom(fd int) {
 	}
 }
 
-// attach takes the socket out of the runtime's hands.
-func (p *poller) attach(c *conn, tcp *net.TCPConn) (transport, error) {
+// attach takes the socket out of the runtime's hands; counted says that it has one of the gateway's places.
+func (p *poller) attach(c *conn, tcp *net.TCPConn, counted bool) (transport, error) {
 	raw, err := tcp.SyscallConn()
 	if err != nil {
 		return nil, fmt.Errorf("taking a socket: %w", err)
 	}
 	s := &c.polled
-	s.p, s.c = p, c
+	s.p, s.c, s.counted = p, c, counted
 	var dupErr error
 	if err := raw.Control(func(fd uintptr) { s.fd, dupErr = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) }); err != nil {
 		return nil, fmt.Errorf("taking a socket: %w", err)
@@ -245,6 +246,9 @@ func (s *socket) close() {
 	s.p.conns[s.fd] = nil
 	s.p.mu.Unlock()
 	unix.Close(s.fd) //nolint:errcheck // there is nobody to tell
+	if s.counted {
+		<-s.p.g.places
+	}
 }
 
 // write is one non-blocking send(2).

@@ -15,7 +15,9 @@ type socket struct{}
 
 func newPoller(*Gateway) (*poller, error) { return nil, nil } //nolint:nilnil // there is none
 
-func (*poller) attach(*conn, *net.TCPConn) (transport, error) { return nil, errors.ErrUnsupported }
+func (*poller) attach(*conn, *net.TCPConn, bool) (transport, error) {
+	return nil, errors.ErrUnsupported
+}
 
 func (*poller) look() {}
 

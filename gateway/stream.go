@@ -49,19 +49,18 @@ func (s *stream) arm(read, write bool) {
 }
 
 func (s *stream) end() {
-	if tcp, ok := s.nc.(*net.TCPConn); ok { // with TLS it would have to wait
-		_ = tcp.CloseWrite()
+	if _, secured := s.nc.(*tls.Conn); secured { // it would have to wait
+		return
+	}
+	if w, ok := s.nc.(interface{ CloseWrite() error }); ok {
+		_ = w.CloseWrite()
 	}
 }
 
 func (s *stream) kill() {
 	s.once.Do(func() {
 		close(s.killed)
-		if t, ok := s.nc.(*tls.Conn); ok {
-			t.NetConn().Close() // does not wait for the peer to hear of it
-			return
-		}
-		s.nc.Close()
+		cut(s.nc)
 	})
 }
 

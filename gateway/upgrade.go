@@ -23,6 +23,9 @@ func (g *Gateway) Open(w http.ResponseWriter, r *http.Request) error {
 	if !g.allowed(r) {
 		return chat.Errorf(chat.Forbidden, "Pages of this origin may not connect.")
 	}
+	if err := g.room(); err != nil { // their ticket is good for another time
+		return err
+	}
 	identity, err := g.identify(r)
 	g.calm.enter()
 	defer g.calm.leave()
@@ -48,9 +51,9 @@ func (g *Gateway) Open(w http.ResponseWriter, r *http.Request) error {
 			refused = protocol.CloseTooMany
 		}
 	}
-	if !g.add(c) {
+	if err := g.add(c); err != nil {
 		c.leave()
-		return unavailable(nil)
+		return err
 	}
 	if refused != 0 {
 		c.close(refused) // is sent after the handshake
@@ -102,12 +105,16 @@ func (g *Gateway) open(w http.ResponseWriter, r *http.Request, c *conn) {
 
 // attach gives a connection to a poller, or else a goroutine.
 func (g *Gateway) attach(c *conn, nc net.Conn) (transport, error) {
-	if tcp, ok := nc.(*net.TCPConn); ok {
+	inner := nc
+	if taken, ok := nc.(*counted); ok {
+		inner = taken.Conn
+	}
+	if tcp, ok := inner.(*net.TCPConn); ok {
 		if g.limits.SendBuffer > 0 {
 			_ = tcp.SetWriteBuffer(g.limits.SendBuffer) // a smaller queue in the kernel is a wish, not a need
 		}
 		if len(g.pollers) > 0 {
-			return g.pollers[g.lastID.Load()%uint64(len(g.pollers))].attach(c, tcp)
+			return g.pollers[g.lastID.Load()%uint64(len(g.pollers))].attach(c, tcp, inner != nc)
 		}
 	}
 	return newStream(c, nc), nil

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -22,12 +23,19 @@ import (
 
 const (
 	asProgram = "PARLEY_TEST_AS_PROGRAM" // makes the test binary the program itself
+	openFiles = "PARLEY_TEST_OPEN_FILES" // how many files such a program may have open
 	password  = "a long enough passphrase 7"
 	patience  = 20 * time.Second
 )
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
+		if n, err := strconv.ParseUint(os.Getenv(openFiles), 10, 64); err == nil {
+			err = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: n, Max: n})
+			if err != nil {
+				panic(err)
+			}
+		}
 		main()
 	}
 	for _, name := range []string{"PARLEY_LISTEN", "PARLEY_DATA", "PARLEY_REGISTRATION", "PARLEY_LIMITS", "PARLEY_PASSWORD"} {

@@ -20,6 +20,12 @@ import (
 	"parley/store/table"
 )
 
+// How many files a DB may be told to keep open: what a store of some gigabytes is fast with, and what Pebble cannot do without.
+const (
+	ManyFiles = 500
+	FewFiles  = 74
+)
+
 // Options says where and how to open a DB. Dir and Schemas are required.
 type Options struct {
 	Dir     string           // data folder, made if missing; one process at a time
@@ -30,6 +36,7 @@ type Options struct {
 
 	CacheBytes    int64         // cache of blocks read from disk; 0 means 32 MiB
 	MemtableBytes uint64        // writes kept in memory before they are flushed to a table file; 0 means 8 MiB
+	OpenFiles     int           // files kept open at once, as far as those being read let it; 0 means ManyFiles, and fewer than FewFiles are as many
 	PurgeEvery    time.Duration // how often Run removes expired items; 0 means a minute
 
 	// Bulk is for filling a folder that nobody is served from: writes are durable, together, only when Close returns nil
@@ -106,6 +113,9 @@ func (o Options) withDefaults() Options {
 	if o.MemtableBytes == 0 {
 		o.MemtableBytes = memtable
 	}
+	if o.OpenFiles == 0 {
+		o.OpenFiles = ManyFiles
+	}
 	if o.PurgeEvery == 0 {
 		o.PurgeEvery = time.Minute
 	}
@@ -177,7 +187,7 @@ func engineOptions(opt Options, g *guard, lock *lsm.Lock) *lsm.Options {
 		FormatMajorVersion: engineFormat,
 		CacheSize:          opt.CacheBytes,
 		MemTableSize:       opt.MemtableBytes,
-		MaxOpenFiles:       500,
+		MaxOpenFiles:       opt.OpenFiles,
 		// Half of this is how many layers of new files wait until they are merged into the old ones, which rewrites much of
 		// those: with Pebble's 4, a tenth of a message's cost; with 16, a thirtieth.
 		L0CompactionThreshold: 16,

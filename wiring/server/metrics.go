@@ -29,6 +29,9 @@ func metrics(g *gateway.Gateway, n *notify.Notifier) (*prometheus.Registry, http
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "parley_slow_connections_total", Help: "Sockets closed because they did not read fast enough.",
 		}, func() float64 { return float64(g.Stats().Slow) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "parley_refused_connections_total", Help: "Sockets refused because the server is full.",
+		}, func() float64 { return float64(g.Stats().Refused) }),
 		pushes("parley_pushes_sent_total", "Notifications that push services took.", func(s notify.Stats) int64 { return s.Sent }),
 		pushes("parley_pushes_failed_total", "Attempts to push that were not taken.", func(s notify.Stats) int64 { return s.Failed }),
 		pushes("parley_push_subscriptions_removed_total", "Subscriptions that push services said had ended.", func(s notify.Stats) int64 { return s.Removed }),

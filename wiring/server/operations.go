@@ -72,7 +72,7 @@ func (o operations) Export(ctx context.Context, w io.Writer) (err error) {
 	if err := o.db.Checkpoint(storeDir(dir)); err != nil {
 		return err
 	}
-	db, err := pebble.Open(pebble.Options{Dir: storeDir(dir), Schemas: store.Schemas(), Now: o.cfg.Now})
+	db, err := pebble.Open(pebble.Options{Dir: storeDir(dir), Schemas: store.Schemas(), Now: o.cfg.Now, OpenFiles: pebble.FewFiles})
 	if err != nil {
 		return err
 	}

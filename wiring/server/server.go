@@ -72,6 +72,7 @@ type Config struct {
 type Server struct {
 	cfg      Config
 	listener net.Listener // nil: opened without serving
+	budget   budget
 	db       *pebble.DB
 	bucket   *blob.Bucket
 	store    *store.Store
@@ -99,6 +100,9 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 			_ = s.Close()
 		}
 	}()
+	if err := s.shareFiles(); err != nil {
+		return nil, err
+	}
 	if err := s.openData(); err != nil {
 		return nil, err
 	}
@@ -125,6 +129,9 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		return nil, fmt.Errorf("open the accounts: %w", err)
 	}
 	s.who = accounts.New(s.accounts, s.accounts)
+	if s.cfg.Sockets.Files == 0 {
+		s.cfg.Sockets.Files = s.budget.connections
+	}
 	s.gateway, err = gateway.New(gateway.Config{
 		Service: s.service, Hub: hub, Authenticate: s.authenticate, Origins: origins(s.cfg.PublicURL), Limits: s.cfg.Sockets, Logger: s.cfg.Logger,
 	})
@@ -205,7 +212,7 @@ func (s *Server) openData() (err error) {
 		return fmt.Errorf("make the data folder: %w", err)
 	}
 	s.db, err = pebble.Open(pebble.Options{Dir: storeDir(s.cfg.Data), Schemas: store.Schemas(), Now: s.cfg.Now, FS: s.cfg.FS, Logger: s.cfg.Logger,
-		Bulk: s.cfg.Bulk})
+		Bulk: s.cfg.Bulk, OpenFiles: s.budget.store})
 	if errors.Is(err, table.ErrLocked) {
 		return fmt.Errorf("%s: %w", s.cfg.Data, table.ErrLocked)
 	}
@@ -222,7 +229,7 @@ func (s *Server) attachments(ctx context.Context) (*files.Attachments, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the key of links to files: %w", err)
 	}
-	return files.NewAttachments(files.AttachmentConfig{Bucket: s.bucket, Key: key, Now: s.cfg.Now}), nil
+	return files.NewAttachments(files.AttachmentConfig{Bucket: s.bucket, Key: key, Now: s.cfg.Now, Open: s.budget.transfers}), nil
 }
 
 // removeUnfinished removes what a process that was killed had half written to the files.
@@ -352,10 +359,12 @@ func (s *Server) Run(ctx context.Context) error {
 	s.http.ConnState = arrivals.ConnState
 	g.Go(func() error { return serve(s.http, arrivals) })
 	if s.challenge != nil {
-		g.Go(func() error { return serve(s.challenge, s.challenges) })
+		challenges := s.gateway.Listener(s.challenges)
+		s.challenge.ConnState = challenges.ConnState
+		g.Go(func() error { return serve(s.challenge, challenges) })
 	}
 	s.serving.Store(true)
-	s.cfg.Logger.InfoContext(ctx, "listening", "address", s.listener.Addr().String(), "tls", s.cfg.TLS.on(), "data", s.cfg.Data, "version", s.cfg.Version)
+	s.cfg.Logger.InfoContext(ctx, "listening", "address", s.listener.Addr().String(), "tls", s.cfg.TLS.on(), "connections", s.cfg.Sockets.Files, "data", s.cfg.Data, "version", s.cfg.Version)
 	if info, err := s.accounts.ServerInfo(ctx); err == nil && info.Empty {
 		s.cfg.Logger.InfoContext(ctx, "nobody is here yet: open the app and register, the first account is the administrator's", "open", s.appURL())
 	}
