@@ -30,9 +30,9 @@ type SearchQuery struct {
 // Cursor: the work of one is bounded, and the next goes on.
 type SearchPage struct {
 	Messages []Message `json:"messages"`
-	Cursor   string    `json:"cursor,omitempty"` // for the next page; empty: all was searched
+	Cursor   string    `json:"cursor,omitempty" doc:"For the next page; without it, all was searched."`
 	// SearchedTo is the moment down to which everything was searched; zero when all was.
-	SearchedTo Millis `json:"searchedTo,omitempty"`
+	SearchedTo Millis `json:"searchedTo,omitempty" doc:"With a cursor: the moment down to which everything was searched."`
 }
 
 // Search returns messages with a text out of the rooms that by may read. Every message that was there when the search
