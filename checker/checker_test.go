@@ -142,10 +142,18 @@ func TestHonestAgain(t *testing.T) {
 	early := h.Told[live(h, "bob/raw", 11)]
 	early.Answer = true
 	h.Told = slices.Insert(h.Told, i+1, h.Told[live(h, "bob/raw", 7)], h.Told[i], early)
+	// An edit comes again when its message is deleted already: with its own number, and without the text.
+	i = live(h, "bob/raw", 6)
+	again := h.Told[i]
+	m := *again.Message
+	m.Content, m.DeletedAt = "", 13
+	again.Message, again.Frame = &m, string(marshal(&m))
+	h.Told = slices.Insert(h.Told, i+1, again)
+	h.Ops = append(h.Ops, Op{User: "ann", Room: "r", Kind: Delete, ID: m.MessageID, Outcome: Unknown})
 	for _, v := range Check(h) {
 		t.Error(v)
 	}
-	if n := Retold(h); n != 2 {
+	if n := Retold(h); n != 3 {
 		t.Errorf("%d are counted as told again", n)
 	}
 }
@@ -230,6 +238,10 @@ func TestPlanted(t *testing.T) {
 			h.Told = append(h.Told, told)
 		}},
 		{"two were told differently", Altered, func(h *History) { h.Told[live(h, "bob/raw", 8)].Frame += " " }},
+		{"two were told differently, where numbers may come again", Altered, func(h *History) {
+			h.Retells = true
+			h.Told[live(h, "bob/raw", 6)].Frame += " "
+		}},
 		{"a message was told that is not there", Altered, func(h *History) { h.Told[live(h, "bob/raw", 8)].Message.MessageID = "other" }},
 		{"another kind of change was told", Altered, func(h *History) { h.Told[live(h, "ann/raw", 7)].Kind = chat.MemberLeft }},
 		{"a content was told that nobody wrote", Invented, func(h *History) { h.Told[live(h, "bob/raw", 8)].Message.Content = "thr" }},

@@ -133,7 +133,24 @@ func deliver(t *testing.T, h house, seed uint64, number int, last time.Duration)
 	r.wait("everybody is answered", &talkers)
 	n.heal()
 	r.await("everybody has caught up", r.current)
-	history := r.history(ctx)
+	for _, k := range r.proxy.all() { // what the network still holds, copies of frames too, never arrives
+		k.cut()
+	}
+	var history *History
+	r.await("nothing happens while all is read", func() (missing string) {
+		if missing = r.current(); missing != "" {
+			return missing
+		}
+		before := r.heads()
+		history = r.history(ctx)
+		if after := r.heads(); !maps.Equal(before, after) {
+			return fmt.Sprintf("rooms went from %v to %v", before, after)
+		}
+		return ""
+	})
+	if history == nil {
+		history = r.history(ctx)
+	}
 	cancel()
 	devices.Wait()
 	if err := h.stop(); err != nil {
@@ -337,6 +354,17 @@ func (r *round) current() (missing string) {
 		}
 	}
 	return ""
+}
+
+// heads are how far the rooms have got; the first of the people stays in all of them.
+func (r *round) heads() map[string]int64 {
+	rooms, err := r.people[0].Rooms(r.t.Context())
+	r.must(err)
+	out := map[string]int64{}
+	for _, v := range rooms {
+		out[v.RoomID] = v.HeadSeq
+	}
+	return out
 }
 
 // await waits for something. If it does not come, the judgement says what is wrong.

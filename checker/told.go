@@ -15,10 +15,12 @@ type stream struct {
 	epoch                int
 }
 
-// told is a number of a room, in one version where there may be several.
+// told is a number of a room, in one version where there may be several: what is told again has its message as it is then.
 type told struct {
-	room         string
-	seq, version int64
+	room                            string
+	seq                             int64
+	content                         string
+	updatedSeq, editedAt, deletedAt int64
 }
 
 // told checks everything that was told: whether it may be, whether it is true, and that each stream is whole.
@@ -39,8 +41,8 @@ func (c *check) told() {
 			continue
 		}
 		at := told{room: t.Room, seq: t.Seq}
-		if c.h.Retells && t.Message != nil { // what is told again has the contents of then
-			at.version = t.Message.UpdatedSeq
+		if m := t.Message; c.h.Retells && m != nil {
+			at.content, at.updatedSeq, at.editedAt, at.deletedAt = m.Content, m.UpdatedSeq, m.EditedAt, m.DeletedAt
 		}
 		if first := live[at]; first == nil {
 			live[at] = t
