@@ -16,6 +16,9 @@ const (
 	MaxWait    = maxWait
 )
 
+// SearchesAtOnce is how many searches a process does at once.
+const SearchesAtOnce = searchesAtOnce
+
 // ParseMentions is what a text mentions.
 func ParseMentions(text string) (names []string, room, here bool) {
 	m := parseMentions(text)
@@ -23,4 +26,13 @@ func ParseMentions(text string) (names []string, room, here bool) {
 		return nil, false, false
 	}
 	return m.names, m.room, m.here
+}
+
+// MakeDigest is the digest of a block with these messages, newest first.
+func MakeDigest(s *Service, roomID string, block int64, msgs []Message) Digest {
+	texts := make([]string, len(msgs))
+	for i := range msgs {
+		texts[i] = s.searchText(&msgs[i])
+	}
+	return newDigest(roomID, block, msgs, texts)
 }

@@ -99,6 +99,15 @@ func FuzzCursor(f *testing.F) {
 			}
 			return next, err
 		},
+		func(cursor string) (string, error) {
+			p, err := h.svc.Search(h.ctx, "u-anna", chat.SearchQuery{Text: "o", Cursor: cursor, Limit: 1})
+			for _, m := range p.Messages {
+				if m.RoomID != mine {
+					h.t.Errorf("cursor %q shows a message in %s", cursor, m.RoomID)
+				}
+			}
+			return p.Cursor, err
+		},
 	}
 	for _, list := range lists {
 		next, err := list("")

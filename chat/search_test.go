@@ -1,9 +1,12 @@
 package chat_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -115,4 +118,157 @@ func TestSearchIsBounded(t *testing.T) {
 	if len(got) != 1000-len(want) || pages != 10 || slices.Compact(slices.Sorted(slices.Values(got)))[0] == "" {
 		t.Errorf("%d messages on %d pages", len(got), pages)
 	}
+}
+
+// readings is a Log that counts how often messages are read, and does something else before.
+type readings struct {
+	chat.Log
+	n      atomic.Int64
+	before func()
+}
+
+func (r *readings) Messages(ctx context.Context, roomID string, from, to int64, limit int, reverse bool) ([]chat.Message, error) {
+	r.n.Add(1)
+	if r.before != nil {
+		r.before()
+	}
+	return r.Log.Messages(ctx, roomID, from, to, limit, reverse)
+}
+
+// digests are those of a room, and how many marks.
+func (h *house) digests(room string) (of map[int64]chat.Digest, marks int) {
+	h.t.Helper()
+	got, err := h.store.Digests(h.ctx, room, 0, 1<<32)
+	h.ok(err)
+	of = map[int64]chat.Digest{}
+	for _, d := range got {
+		of[d.Block] = d
+		if d.Form == 0 {
+			marks++
+		}
+	}
+	return of, marks
+}
+
+// TestSearchAgain: what was read once for a search is not read again, but where it may be found, or has changed.
+func TestSearchAgain(t *testing.T) {
+	h := newHouse(t, "ann", "bob")
+	room := h.room(chat.Private, "u-ann", "u-bob")
+	var old chat.Message
+	for i := range 5000 {
+		text := fmt.Sprint("message number ", i%1000)
+		switch i {
+		case 700:
+			text = "a rareword, 東京, ж"
+		case 900:
+			text = "to be edited"
+		}
+		if m := h.say("u-ann", room, fmt.Sprint(text, " ", i)); i == 900 {
+			old = m
+		}
+	}
+	log := &readings{Log: h.store}
+	svc := h.service(h.ears, log, nil)
+	reads := func(text string, most int64, want int) {
+		t.Helper()
+		log.n.Store(0)
+		n := 0
+		for q := (chat.SearchQuery{Text: text, RoomID: room}); ; {
+			p, err := svc.Search(h.ctx, "u-bob", q)
+			h.ok(err)
+			n += len(p.Messages)
+			if q.Cursor = p.Cursor; q.Cursor == "" {
+				break
+			}
+		}
+		if got := log.n.Load(); n != want || got > most {
+			t.Errorf("%q: %d messages by reading %d times, want %d by at most %d", text, n, got, want, most)
+		}
+	}
+	const blocks, open = 5000/256 + 1, 1 // open: not sealed yet
+	reads("nowhere to be found", blocks, 0)
+	all, marks := h.digests(room)
+	equal(t, "digests", len(all), blocks-open)
+	equal(t, "marks", marks, 0)
+	for _, text := range []string{"rareword", "rare", "東京", "ж", "RAREWORD ж"} {
+		reads(text, open+5, 1) // a filter says "perhaps" of one in eighteen that are not there
+	}
+	reads("nowhere to be found", open+1, 0)
+	reads(`"number 999"`, blocks, 5)
+
+	_, err := h.svc.Edit(h.ctx, "u-ann", room, old.MessageID, "new text")
+	h.ok(err)
+	_, err = h.svc.React(h.ctx, "u-bob", room, h.history(room)[5].MessageID, "👍")
+	h.ok(err)
+	all, marks = h.digests(room)
+	equal(t, "marks after an edit and a reaction", marks, 1)
+	equal(t, "form of the digest of what was edited", all[old.Seq>>8].Form, 0)
+	reads("to be edited", open+2, 0)
+	_, marks = h.digests(room)
+	equal(t, "marks after a search", marks, 0)
+	reads("new text", open+2, 1)
+
+	h.ok(h.svc.BeginErase(h.ctx, "u-ann"))
+	_, err = h.svc.Erase(h.ctx, "u-ann")
+	h.ok(err)
+	all, marks = h.digests(room)
+	equal(t, "digests that are left of what was erased", len(all)-marks, 0)
+	reads("rareword", blocks, 0)
+	reads("message", open, 0)
+}
+
+// TestSearchWhileLeaving: who leaves a room while it is searched is shown nothing of it, and leaves nothing behind.
+func TestSearchWhileLeaving(t *testing.T) {
+	h := newHouse(t, "ann", "bob")
+	room := h.room(chat.Private, "u-ann", "u-bob")
+	for i := range 600 {
+		h.say("u-ann", room, fmt.Sprint("wanted ", i))
+	}
+	for _, in := range []string{"", room} {
+		var once sync.Once
+		log := &readings{Log: h.store, before: func() { once.Do(func() { h.ok(h.svc.Leave(h.ctx, "u-bob", room)) }) }}
+		p, err := h.service(h.ears, log, nil).Search(h.ctx, "u-bob", chat.SearchQuery{Text: "wanted", RoomID: in})
+		if len(p.Messages) > 0 || (in != "") != (chat.CodeOf(err) == chat.Forbidden) {
+			t.Errorf("in room %q: %d messages, %v", in, len(p.Messages), err)
+		}
+		_, err = h.svc.SetMember(h.ctx, "u-ann", room, "u-bob", "")
+		h.ok(err)
+	}
+	all, _ := h.digests(room)
+	equal(t, "digests", len(all), 0)
+}
+
+// TestSearchWaits: of many searches at once some wait, no longer than whoever asks.
+func TestSearchWaits(t *testing.T) {
+	h := newHouse(t, "ann")
+	room := h.room(chat.Private, "u-ann")
+	h.say("u-ann", room, "wanted")
+	begun, hold := make(chan struct{}, 100), make(chan struct{})
+	log := &readings{Log: h.store, before: func() { begun <- struct{}{}; <-hold }}
+	svc := h.service(h.ears, log, nil)
+	var all sync.WaitGroup
+	for range chat.SearchesAtOnce {
+		all.Go(func() {
+			if p, err := svc.Search(h.ctx, "u-ann", chat.SearchQuery{Text: "wanted"}); err != nil || len(p.Messages) != 1 {
+				t.Errorf("%d messages, %v", len(p.Messages), err)
+			}
+		})
+	}
+	for range chat.SearchesAtOnce {
+		<-begun
+	}
+	ctx, cancel := context.WithCancel(h.ctx)
+	cancel()
+	_, err := svc.Search(ctx, "u-ann", chat.SearchQuery{Text: "wanted"})
+	h.code(err, chat.Unavailable)
+	close(hold)
+	all.Wait()
+	refusing := h.service(h.ears, nil, func(rule chat.Rule, key string) time.Duration {
+		if rule == chat.LimitSearch && key == "u-ann" {
+			return time.Second
+		}
+		return 0
+	})
+	_, err = refusing.Search(h.ctx, "u-ann", chat.SearchQuery{Text: "wanted"})
+	h.code(err, chat.RateLimited)
 }
