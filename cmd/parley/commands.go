@@ -175,6 +175,9 @@ func (t *talker) more(ctx context.Context, argument string) error {
 
 // search shows the newest messages with these words, in their order. It may take several pages to find some.
 func (t *talker) search(ctx context.Context, words string) error {
+	if words == "" {
+		return errors.New("for what? /search WORDS")
+	}
 	here, err := t.room()
 	if err != nil {
 		return err
