@@ -291,7 +291,11 @@ func (q *sequencer) run(steps []*step) {
 			q.known = false
 		case isClaim: // the next plan finds out why
 		default: // it may or may not have been stored
-			q.known, q.unsure = false, !q.s.shared // else others tell what was
+			q.known = false
+			if !q.s.shared {
+				q.unsure = true
+				q.s.doubts.add(q.roomID)
+			}
 			q.refuseAll(steps, err)
 			return
 		}
@@ -326,20 +330,20 @@ func (q *sequencer) load(ctx context.Context) error {
 	}
 	if !q.unsure {
 		q.told = room.HeadSeq
-	} else if room.HeadSeq != q.told {
-		if err := q.tellMissed(ctx); err != nil {
+	} else if room.HeadSeq != q.told { // it was stored; or cannot be any more, on a head that is another now
+		if err := q.tellMissed(ctx, room.HeadSeq); err != nil {
 			return err
 		}
-		q.unsure = room.HeadSeq != 0 // nothing follows the end of a room
+		q.unsure = false
 	}
 	q.room, q.known = room, true
 	return nil
 }
 
-// tellMissed tells what was stored though its commit had failed, which until now nobody was: who sends it again is
-// answered that it is there already.
-func (q *sequencer) tellMissed(ctx context.Context) error {
-	for {
+// tellMissed tells what was stored up to head though its commit had failed, which until now nobody was: who sends it again
+// is answered that it is there already.
+func (q *sequencer) tellMissed(ctx context.Context, head int64) error {
+	for q.told != head { // that of a room that is gone is never reached
 		events, err := LogEvents(ctx, q.s.log, q.roomID, q.told+1, q.told+syncPage)
 		if err != nil || len(events) == 0 {
 			return err
@@ -351,6 +355,7 @@ func (q *sequencer) tellMissed(ctx context.Context) error {
 		q.s.deliverer.Deliver(ctx, Delivery{RoomID: q.roomID, Events: events, Since: now})
 		q.told = events[len(events)-1].Seq
 	}
+	return nil
 }
 
 // member returns somebody as a member of the room, nil if they are none. What is asked twice at one head is read once.

@@ -160,6 +160,7 @@ type Service struct {
 	sequencers map[string]*sequencer
 	draining   sync.WaitGroup // one for each goroutine that drains sequencers, and for each upload being taken in
 	crew       crew
+	doubts     doubts
 	patience   atomic.Pointer[patience]
 
 	presence  presence
@@ -181,11 +182,12 @@ func New(c Config) *Service {
 		names: c.Names, shared: c.Shared, outbox: c.Outbox, away: c.Away, reached: c.Reached,
 		now: c.Now, logger: c.Logger, files: c.Files, sweep: make(chan struct{}, 1), searches: make(chan struct{}, searchesAtOnce),
 		sequencers: make(map[string]*sequencer), crew: newCrew(), began: c.Now(),
+		doubts:   doubts{news: make(map[string]struct{}), wake: make(chan struct{}, 1)},
 		presence: presence{pending: make(map[string]pendingPresence), announced: make(map[string]bool)},
 	}
 }
 
-// Run keeps presence and removes what is left of rooms and files that are gone, until ctx ends; then it waits for the steps that
+// Run keeps presence, removes what is left of rooms and files that are gone, and finds what was stored though it failed, until ctx ends; then it waits for the steps that
 // are under way and notes when the people still connected were last seen.
 func (s *Service) Run(ctx context.Context) error {
 	var tasks sync.WaitGroup
@@ -193,6 +195,7 @@ func (s *Service) Run(ctx context.Context) error {
 	tasks.Go(func() { s.runPurge(ctx) })
 	tasks.Go(func() { s.runErase(ctx) })
 	tasks.Go(func() { s.runSweep(ctx) })
+	tasks.Go(func() { s.runDoubts(ctx) })
 	s.runPresence(ctx)
 	tasks.Wait()
 	close(s.crew.over)

@@ -26,6 +26,7 @@ type house struct {
 	clock *chattest.Clock
 	ears  *chattest.Recorder
 	svc   *chat.Service
+	rooms chat.Rooms // of further services; nil is the store
 }
 
 // limiter decides by a function; nil allows everything.
@@ -68,7 +69,11 @@ func (h *house) service(ears chat.Deliverer, log chat.Log, l limiter) *chat.Serv
 	if log == nil {
 		log = h.store
 	}
-	return chat.New(chat.Config{Log: log, Rooms: h.store, Markers: h.store, Notices: h.store, Erasures: h.store, Digests: h.store, Users: h.store, Seen: h.store, Deliverer: ears,
+	rooms := h.rooms
+	if rooms == nil {
+		rooms = h.store
+	}
+	return chat.New(chat.Config{Log: log, Rooms: rooms, Markers: h.store, Notices: h.store, Erasures: h.store, Digests: h.store, Users: h.store, Seen: h.store, Deliverer: ears,
 		Limiter: l, Names: names.Precis{}, Now: h.clock.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 }
 
