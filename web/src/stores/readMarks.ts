@@ -37,6 +37,11 @@ export function useReadMarks(send: (roomId: string, seq: number) => Promise<unkn
     if (unsent.get(roomId) === seq) unsent.delete(roomId)
   }
 
+  /** The server has a marker as far as this by itself: what does not go beyond is not sent. */
+  function known(roomId: string, seq: number): void {
+    if (pending(roomId) <= seq) unsent.delete(roomId)
+  }
+
   function forget(roomId: string): void {
     unsent.delete(roomId)
   }
@@ -47,5 +52,5 @@ export function useReadMarks(send: (roomId: string, seq: number) => Promise<unkn
     unsent.clear()
   }
 
-  return { mark, pending, flush, forget, reset }
+  return { mark, pending, known, flush, forget, reset }
 }

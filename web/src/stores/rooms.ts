@@ -166,6 +166,12 @@ export const useRooms = defineStore('rooms', () => {
     if (frame.type === 'newMessage' && number > room.headSeq) count(next, message)
     set(next)
     save()
+    if (frame.type === 'newMessage') noteOwn(message)
+  }
+
+  /** Who writes has read so far: the server moves their marker together with the message, and is not asked to. */
+  function noteOwn({ roomId, userId, seq }: Message): void {
+    noteRead(roomId, userId, seq)
   }
 
   function count(room: MyRoom, message: Message): void {
@@ -193,7 +199,9 @@ export const useRooms = defineStore('rooms', () => {
 
   /** Someone's read marker moved; one's own on another device counts here too. */
   function noteRead(roomId: string, userId: string, seq: number): void {
-    if (userId !== session.userId || !readUpTo(roomId, seq)) return
+    if (userId !== session.userId) return
+    marks.known(roomId, seq)
+    if (!readUpTo(roomId, seq)) return
     // Of a room that is not held here, only the server knows how much is left.
     const last = byId.get(roomId)?.lastMessage
     if (last && last.seq > seq && !useTimelines().countAfter(roomId, seq)) void discover(roomId)
@@ -296,6 +304,6 @@ export const useRooms = defineStore('rooms', () => {
   return {
     byId, loaded, channels, directs, totals, get, title, others, muted, setNotify, refresh, browse, preview, create, update, remove, join, leave, openDirect,
     members, membersNamed, setMember, removeMember, createInvite, listInvites, revokeInvite, acceptInvite, markRead,
-    adopt, discover, drop, enter, noteFrame, noteRead, flushRead: marks.flush, flush, hydrate, reset,
+    adopt, discover, drop, enter, noteFrame, noteOwn, noteRead, flushRead: marks.flush, flush, hydrate, reset,
   }
 })

@@ -280,6 +280,7 @@ export const useTimelines = defineStore('timelines', () => {
   function takeOwn(message: Message): void {
     const room = held.get(message.roomId)
     if (room) enter(room, { type: 'newMessage', data: { message } })
+    useRooms().noteOwn(message)
     if (room?.filled) return store(message.roomId)
     // What could not be loaded before can be now, as the server answers; the message comes with it.
     loadOpened()

@@ -110,6 +110,7 @@ export class FakeServer {
     }), from)
     const { message } = frame.data as { message: Message }
     made.messages.push(message)
+    this.read(made, userId, message.seq)
     return message
   }
 
@@ -128,6 +129,12 @@ export class FakeServer {
     const { [emoji]: _, ...rest } = message.reactions
     const next = on ? [...there, userId] : there.filter((each) => each !== userId)
     return this.edit(made.room.roomId, messageId, { reactions: next.length > 0 ? { ...message.reactions, [emoji]: next } : rest })
+  }
+
+  /** Moves a read marker, never back. */
+  private read({ members }: FakeRoom, userId: string, seq: number): void {
+    const member = members.get(userId)
+    if (member) member.readSeq = Math.max(member.readSeq, seq)
   }
 
   /** Tells the members' connections something that is not stored. */
@@ -247,7 +254,7 @@ export class FakeServer {
       case 'GET /members': return { members: [...made.members.keys()].map((m) => ({ ...this.users.get(m)!, role: 'member', joinedAt: 1, online: false, lastSeen: 0 })) }
       case 'GET /messages': return page(made.messages, query)
       case 'POST /messages': return this.post(roomId, userId, body.content as string, body.clientMessageId as string, undefined, undefined, body.attachments as { fileId: string }[] | undefined)
-      case 'PUT /read': return void (made.members.get(userId)!.readSeq = body.seq as number)
+      case 'PUT /read': return this.read(made, userId, body.seq as number)
       case 'PUT /notifications': return void (made.levels[userId] = body.level as NotifyLevel)
       case 'POST /leave': return void made.members.delete(userId)
     }
@@ -298,7 +305,7 @@ export class FakeServer {
         return answer({ type: 'pong', data: { rooms: Object.fromEntries([...this.rooms].filter(([, r]) => r.members.has(socket.userId)).map(([id, r]) => [id, r.room.headSeq])) } })
       case 'markRead': {
         const { roomId, seq } = data as Actions['markRead']
-        this.rooms.get(roomId)!.members.get(socket.userId)!.readSeq = seq
+        this.read(this.rooms.get(roomId)!, socket.userId, seq)
         return answer({ type: 'ack', data: {} })
       }
       case 'getClients':
