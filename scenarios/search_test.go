@@ -117,6 +117,18 @@ func searching(t *testing.T, in home) {
 	}
 	bob.finds(t, all, "東京", reply, japanese)
 	bob.finds(t, shed, "tokyo")
+
+	const list = "peas, beans"
+	file, err := ann.Upload(t.Context(), chat.NewUpload{RoomID: garden, Filename: "Übersicht März.txt", Size: int64(len(list))}, strings.NewReader(list))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent, err := ann.Send(t.Context(), chat.NewMessage{RoomID: garden, Content: "as promised", Attachments: []chat.FileRef{file}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bob.finds(t, all, "marz ubersicht promised", sent)
+	bob.finds(t, all, "beans") // what is in a file is not searched
 }
 
 // searchingIsForMembers: nobody finds what they may not read, and whoever comes finds what was before.
@@ -207,6 +219,10 @@ func searchingFarBack(t *testing.T, in home) {
 	}
 	ann.finds(t, "", "quince")
 	ann.finds(t, garden, "quince")
+
+	again := h.restart(t).back(t, "ann")
+	again.finds(t, garden, "badgers", edited)
+	again.finds(t, "", "quince")
 }
 
 func limitsOfSearching(t *testing.T, in home) {
