@@ -12,36 +12,43 @@ import (
 	"parley/client"
 )
 
-// TestFullDisk fills the disk under a running server: who writes is told `unavailable`, by each of the ways there are, who
-// reads is served, nothing is stored that was refused, and when there is room again all goes on by itself.
-func TestFullDisk(t *testing.T) {
-	h := openMachine(t)
-	h.start()
+// gardener is ann in a room of her own, with a raw socket at an address that is not opened yet.
+func gardener(ctx context.Context, t *testing.T, h *machine, address string) (ann *person, roomID string) {
+	t.Helper()
 	rec := newRecord(t)
-	ctx, end := context.WithCancel(t.Context())
-	defer end()
-	ann := newPerson(rec, "ann", "http://"+h.address, caller(t), client.Session{})
+	ann = newPerson(rec, "ann", "http://"+h.address, caller(t), client.Session{})
 	ann.join(ctx)
 	v, err := ann.CreateRoom(ctx, chat.Private, "garden", "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	ann.raw = newRaw(ctx, rec, ann, "raw", "http://"+h.address)
+	ann.raw = newRaw(ctx, rec, ann, "raw", address)
+	return ann, v.RoomID
+}
+
+// TestFullDisk fills the disk under a running server: who writes is told `unavailable`, by each of the ways there are, who
+// reads is served, nothing is stored that was refused, and when there is room again all goes on by itself.
+func TestFullDisk(t *testing.T) {
+	h := openMachine(t)
+	h.start()
+	ctx, end := context.WithCancel(t.Context())
+	defer end()
+	ann, room := gardener(ctx, t, h, "http://"+h.address)
 	listening := make(chan error, 1)
 	go func() { listening <- ann.raw.run(ctx) }()
-	ann.raw.reaches(t, v.RoomID, 1)
-	before := ann.word(t, v.RoomID)
+	ann.raw.reaches(t, room, 1)
+	before := ann.word(t, room)
 
 	h.tell("full on")
 	message := func(id string) chat.NewMessage {
-		return chat.NewMessage{RoomID: v.RoomID, Content: id, ClientMessageID: id}
+		return chat.NewMessage{RoomID: room, Content: id, ClientMessageID: id}
 	}
 	for limit, n := time.Now().Add(patience), 0; ; n++ { // until the command has arrived
 		id := fmt.Sprint("probe ", n)
 		if _, err := ann.Send(ctx, message(id)); err != nil {
 			break
 		}
-		ann.op(id, v.RoomID, Acknowledged)
+		ann.op(id, room, Acknowledged)
 		if time.Now().After(limit) {
 			t.Fatal("the disk does not become full")
 		}
@@ -49,8 +56,8 @@ func TestFullDisk(t *testing.T) {
 	for way, send := range map[string]func() error{
 		"HTTP":       func() error { _, err := ann.Send(ctx, message("refused")); return err },
 		"socket":     func() error { _, err := ann.raw.send(ctx, message("refused")); return err },
-		"edit":       func() error { _, err := ann.Edit(ctx, v.RoomID, before.MessageID, "refused"); return err },
-		"delete":     func() error { return ann.Delete(ctx, v.RoomID, before.MessageID) },
+		"edit":       func() error { _, err := ann.Edit(ctx, room, before.MessageID, "refused"); return err },
+		"delete":     func() error { return ann.Delete(ctx, room, before.MessageID) },
 		"a new room": func() error { _, err := ann.CreateRoom(ctx, chat.Private, "other", ""); return err },
 		"registration": func() error {
 			_, err := ann.Register(ctx, client.Registration{Username: "new", Password: password})
@@ -61,20 +68,20 @@ func TestFullDisk(t *testing.T) {
 			t.Errorf("%s on a full disk: %v, want %s", way, err, chat.Unavailable)
 		}
 	}
-	page, err := ann.History(ctx, v.RoomID, chat.PageQuery{})
+	page, err := ann.History(ctx, room, chat.PageQuery{})
 	if err != nil || len(page.Messages) == 0 || page.Messages[0].Content != before.Content {
 		t.Errorf("the history on a full disk: %+v, %v", page, err)
 	}
 
 	h.tell("full off")
-	last := ann.word(t, v.RoomID)
-	ann.raw.reaches(t, v.RoomID, last.Seq)
+	last := ann.word(t, room)
+	ann.raw.reaches(t, room, last.Seq)
 	end()
 	if err := <-listening; err != nil {
 		t.Error(err)
 	}
-	ann.op("refused", v.RoomID, Refused)
-	judge(t, h, ann, v.RoomID)
+	ann.op("refused", room, Refused)
+	judge(t, h, ann, room)
 }
 
 // TestFailingLog lets the log of the store fail while people write: the server ends with an error, has acknowledged nothing

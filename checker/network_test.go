@@ -12,9 +12,6 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
-
-	"parley/chat"
-	"parley/client"
 )
 
 // TestNetwork: the network fails as it is told to, else a house that withstands it would have withstood nothing.
@@ -133,37 +130,31 @@ func TestTooSlow(t *testing.T) {
 	h := openMachine(t)
 	h.queue = smallQueue
 	h.start()
-	rec, network := newRecord(t), newProxy(t, h.address)
+	network := newProxy(t, h.address)
 	ctx, end := context.WithCancel(t.Context())
 	defer end()
-	ann := newPerson(rec, "ann", "http://"+h.address, caller(t), client.Session{})
-	ann.join(ctx)
-	v, err := ann.CreateRoom(ctx, chat.Private, "garden", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ann.raw = newRaw(ctx, rec, ann, "raw", network.url)
+	ann, room := gardener(ctx, t, h, network.url)
 	ann.raw.silence = patience
 	listening := make(chan error, 1)
 	go func() { listening <- ann.raw.run(ctx) }()
-	ann.raw.reaches(t, v.RoomID, ann.word(t, v.RoomID).Seq)
+	ann.raw.reaches(t, room, ann.word(t, room).Seq)
 
 	for _, k := range network.all() {
 		k.down.trickle.Store(true)
 	}
 	for range 100 { // 400 kB, of which the kernels and the proxy hold less than half
-		ann.words(t, v.RoomID, 4000)
+		ann.words(t, room, 4000)
 	}
 	for _, k := range network.all() {
 		k.heal()
 	}
-	ann.raw.reaches(t, v.RoomID, ann.word(t, v.RoomID).Seq)
+	ann.raw.reaches(t, room, ann.word(t, room).Seq)
 	end()
 	if err := <-listening; err != nil {
 		t.Error(err)
 	}
-	if rec.closes[4408] != 1 {
-		t.Errorf("connections were closed by code %v, want 4408 once", rec.closes)
+	if ann.rec.closes[4408] != 1 {
+		t.Errorf("connections were closed by code %v, want 4408 once", ann.rec.closes)
 	}
-	judge(t, h, ann, v.RoomID)
+	judge(t, h, ann, room)
 }

@@ -2,7 +2,6 @@ package server_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net"
@@ -198,32 +197,17 @@ func (a *tally) burst(t *testing.T, ws *websocket.Conn, roomID, prefix string, n
 			t.Error(err)
 			return
 		}
-		var f struct {
-			Type, RequestID string
-			Data            struct {
-				Message      json.RawMessage
-				Code         chat.Code
-				RetryAfterMs int64
-			}
-		}
-		if err := json.Unmarshal(b, &f); err != nil {
-			t.Error(err)
-			return
-		}
+		f := parse(t, b)
 		if f.RequestID == "" {
 			continue
 		}
 		answered++
 		a.mu.Lock()
 		if f.Type == "ack" {
-			var m chat.Message
-			if err := json.Unmarshal(f.Data.Message, &m); err != nil {
-				t.Error(err)
-			}
 			if a.acked == nil {
 				a.acked = map[string]chat.Message{}
 			}
-			a.acked[f.RequestID], a.took = m, append(a.took, time.Since(at))
+			a.acked[f.RequestID], a.took = f.message(t), append(a.took, time.Since(at))
 		} else if a.refused++; f.Data.Code != chat.RateLimited || f.Data.RetryAfterMs < 500 {
 			t.Errorf("refused by %s", b)
 		}

@@ -16,6 +16,30 @@ import (
 // patience is for what must happen; nothing waits so long unless it fails.
 const patience = 30 * time.Second
 
+// frame is what a server's frame may say.
+type frame struct {
+	Type, RequestID string
+	Data            struct {
+		Message      json.RawMessage // of an error it is a sentence
+		Code         chat.Code
+		RetryAfterMs int64
+	}
+}
+
+func parse(t *testing.T, b []byte) (f frame) {
+	if err := json.Unmarshal(b, &f); err != nil {
+		t.Errorf("told %q: %v", b, err)
+	}
+	return f
+}
+
+func (f *frame) message(t *testing.T) (m chat.Message) {
+	if err := json.Unmarshal(f.Data.Message, &m); err != nil {
+		t.Error(err)
+	}
+	return m
+}
+
 // ear counts what a socket is told.
 type ear struct {
 	mu              sync.Mutex // guards what follows
@@ -40,18 +64,7 @@ func hear(t *testing.T, ws *websocket.Conn) *ear {
 }
 
 func (e *ear) take(t *testing.T, b []byte) {
-	var f struct {
-		Type, RequestID string
-		Data            struct {
-			Message      json.RawMessage
-			Code         chat.Code
-			RetryAfterMs int64
-		}
-	}
-	if err := json.Unmarshal(b, &f); err != nil {
-		t.Errorf("told %q: %v", b, err)
-		return
-	}
+	f := parse(t, b)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch f.Type {
@@ -64,11 +77,7 @@ func (e *ear) take(t *testing.T, b []byte) {
 			t.Errorf("a marker is refused by %s", b)
 		}
 	case "newMessage":
-		var m chat.Message
-		if err := json.Unmarshal(f.Data.Message, &m); err != nil {
-			t.Error(err)
-		}
-		e.seqs = append(e.seqs, m.Seq)
+		e.seqs = append(e.seqs, f.message(t).Seq)
 	}
 }
 
