@@ -66,19 +66,27 @@ type conn struct {
 	in input // owned by the transport's reader
 }
 
-// send tells the peer a run of whole frames: at once if nothing waits before it, else by the queue. It never waits. A
-// volatile run is dropped when the peer is behind. A peer too far behind is disconnected.
-func (c *conn) send(run []byte, volatile bool) {
+// trait is what may be done with a run of frames.
+type trait uint8
+
+const (
+	volatile trait = 1 << iota // it is dropped when the peer is behind
+	borrowed                   // it belongs to the caller again after the call: who keeps it must copy it
+)
+
+// send tells the peer a run of whole frames: at once if nothing waits before it, else by the queue. It never waits. A peer
+// too far behind is disconnected.
+func (c *conn) send(run []byte, is trait) {
 	c.mu.Lock()
-	ok := c.write(run, volatile, false)
+	ok := c.write(run, is)
 	c.mu.Unlock()
 	if !ok {
 		c.leave()
 	}
 }
 
-// write is send with mu held; false if that was too much. A run that is borrowed is copied if it must be kept.
-func (c *conn) write(run []byte, volatile, borrowed bool) bool {
+// write is send with mu held; false if that was too much.
+func (c *conn) write(run []byte, is trait) bool {
 	if c.state > open {
 		return true
 	}
@@ -91,13 +99,13 @@ func (c *conn) write(run []byte, volatile, borrowed bool) bool {
 		if n == len(run) {
 			return true
 		}
-		c.out.push(kept(run[n:], borrowed))
+		c.out.push(kept(run[n:], is))
 		c.out.begun = n > 0
 		c.t.arm(c.reads(), true)
 		return true
 	}
 	limits, total := &c.g.limits, c.g.queued.Load()
-	if volatile && (c.out.size > limits.QueueBytes/2 || len(c.out.runs) > limits.QueueRuns/2 || total > limits.QueueTotal/2) {
+	if is&volatile != 0 && (c.out.size > limits.QueueBytes/2 || len(c.out.runs) > limits.QueueRuns/2 || total > limits.QueueTotal/2) {
 		return true
 	}
 	if !c.out.empty() && (c.out.size+len(run) > limits.QueueBytes || len(c.out.runs) >= limits.QueueRuns || total > limits.QueueTotal) {
@@ -105,13 +113,13 @@ func (c *conn) write(run []byte, volatile, borrowed bool) bool {
 		c.shut(protocol.CloseTooSlow)
 		return false
 	}
-	c.out.push(kept(run, borrowed))
+	c.out.push(kept(run, is))
 	return true
 }
 
 // kept is a run that may be kept.
-func kept(run []byte, borrowed bool) []byte {
-	if borrowed {
+func kept(run []byte, is trait) []byte {
+	if is&borrowed != 0 {
 		return bytes.Clone(run)
 	}
 	return run
@@ -252,14 +260,9 @@ const maxScratch = protocol.MaxFrame + 1<<10
 func (c *conn) answer(appendTo func(dst []byte) []byte) {
 	scratch := c.g.answers.Get().(*[]byte) //nolint:forcetypeassert // nothing else is in it
 	frame := appendText((*scratch)[:0], appendTo)
-	c.mu.Lock()
-	ok := c.write(frame, false, true)
-	c.mu.Unlock()
+	c.send(frame, borrowed)
 	if *scratch = frame; cap(frame) <= maxScratch {
 		c.g.answers.Put(scratch)
-	}
-	if !ok {
-		c.leave()
 	}
 }
 
@@ -285,7 +288,7 @@ func (c *conn) check(now int64) {
 		slow = true
 	case now-heard > silence*3/5 && c.pinged != heard:
 		c.pinged = heard
-		slow = !c.write(frame(ws.OpPing, nil), true, false)
+		slow = !c.write(frame(ws.OpPing, nil), volatile)
 	}
 	c.mu.Unlock()
 	if slow {

@@ -97,7 +97,7 @@ func (h *Hub) fanOut(roomID string, events []chat.Event) {
 	}
 	frames := encode(events)
 	for _, c := range origins { // first: an ack is waited for
-		c.send(ackRun(c, events, &frames, r != nil && c.user.in(r)), false)
+		c.send(ackRun(c, events, &frames, r != nil && c.user.in(r)), 0)
 	}
 	first := events[0].Seq
 	for i := range subs {
@@ -113,7 +113,7 @@ func (h *Hub) fanOut(roomID string, events []chat.Event) {
 		}
 		for _, c := range s.user.connections() {
 			if len(origins) == 0 || !slices.Contains(origins, c) {
-				c.send(b, false)
+				c.send(b, 0)
 			}
 		}
 	}
@@ -179,7 +179,7 @@ func (h *Hub) ToUsers(_ context.Context, e chat.Event, userIDs ...string) {
 		if frame == nil {
 			frame = textFrame(func(dst []byte) []byte { return protocol.AppendEvent(dst, &e) })
 		}
-		u.send(frame, false)
+		u.send(frame, 0)
 	}
 }
 

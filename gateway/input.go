@@ -113,7 +113,7 @@ func (c *conn) flood() bool {
 func (c *conn) control(op ws.OpCode, payload []byte) error {
 	switch op {
 	case ws.OpPing:
-		c.send(frame(ws.OpPong, payload), false)
+		c.send(frame(ws.OpPong, payload), 0)
 	case ws.OpClose:
 		if len(payload) == 1 {
 			return errBadFrame

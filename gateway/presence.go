@@ -56,7 +56,7 @@ func (h *Hub) Signal(_ context.Context, roomID, userID string, e chat.Event) {
 	defer r.release()
 	for _, s := range r.acquire() {
 		if s.user.id != userID {
-			s.user.send(b, true)
+			s.user.send(b, volatile)
 		}
 	}
 }
@@ -114,7 +114,7 @@ func (h *Hub) tellPresence(frames map[string][]byte, pause func()) {
 				continue
 			}
 			if buf = s.user.gather(buf[:0], r, news); len(buf) > 0 {
-				s.user.hint(buf)
+				s.user.send(buf, volatile|borrowed)
 			}
 			if n++; n%presenceStep == 0 {
 				pause()
@@ -124,7 +124,7 @@ func (h *Hub) tellPresence(frames map[string][]byte, pause func()) {
 	}
 	for i := range all {
 		if c := &all[i]; !c.self {
-			c.user.hint(c.frame)
+			c.user.send(c.frame, volatile|borrowed)
 		}
 	}
 }
@@ -152,16 +152,4 @@ func (u *user) gather(dst []byte, r *room, news map[*room][]*coming) []byte {
 		}
 	}
 	return dst
-}
-
-// hint tells a person what may be dropped; b is theirs only during the call.
-func (u *user) hint(b []byte) {
-	for _, c := range u.connections() {
-		c.mu.Lock()
-		ok := c.write(b, true, true)
-		c.mu.Unlock()
-		if !ok {
-			c.leave()
-		}
-	}
 }

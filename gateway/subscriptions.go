@@ -304,9 +304,10 @@ func (u *user) connections() []*conn {
 	return nil
 }
 
-func (u *user) send(b []byte, volatile bool) {
+// send tells a person on all their connections.
+func (u *user) send(b []byte, is trait) {
 	for _, c := range u.connections() {
-		c.send(b, volatile)
+		c.send(b, is)
 	}
 }
 
