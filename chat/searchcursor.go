@@ -21,7 +21,26 @@ type searchCursor struct {
 type searchPlace struct {
 	room uint32 // hash of its id
 	next int64  // the highest number that is not; zero: none
-	at   Millis // of the newest message up to there, or less than a second later
+	at   Millis // of the newest message up to there; or less than a second later, if that is long before the others
+}
+
+// exactLag is within which time of a cursor its rooms' moments are exact: if not, a page could end before it knows which of
+// hundreds of rooms comes first, and so could the next.
+const exactLag = 60_000
+
+// writeLag turns a time between two moments into a number, and readLag back.
+func writeLag(lag Millis) uint64 {
+	if lag = max(0, lag); lag < exactLag {
+		return uint64(lag) << 1
+	}
+	return uint64(lag/1000)<<1 | 1
+}
+
+func readLag(n int64) Millis {
+	if n&1 == 0 {
+		return n >> 1
+	}
+	return n >> 1 * 1000
 }
 
 // roomHash stands for a room in a cursor, in 28 bits: the difference of two neighbours of hundreds takes three bytes.
@@ -50,7 +69,7 @@ func (c *searchCursor) String() string {
 		b = binary.AppendUvarint(b, uint64(p.room-last))
 		b = binary.AppendUvarint(b, uint64(p.next))
 		if p.next > 0 {
-			b = binary.AppendUvarint(b, uint64(max(0, c.at-p.at)/1000))
+			b = binary.AppendUvarint(b, writeLag(c.at-p.at))
 		}
 		last = p.room
 	}
@@ -83,7 +102,7 @@ func parseSearchCursor(s string) (*searchCursor, error) {
 		last += number(1<<32 - 1)
 		p := searchPlace{room: uint32(last), next: number(maxSeq)}
 		if p.next > 0 {
-			p.at = c.at - 1000*number(maxMillis/1000)
+			p.at = c.at - readLag(number(2*maxMillis/1000))
 		}
 		if last >= 1<<32 || len(c.rooms) > 0 && c.rooms[len(c.rooms)-1].room == p.room {
 			return nil, badCursor()

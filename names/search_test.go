@@ -1,11 +1,13 @@
 package names_test
 
 import (
+	"hash/fnv"
 	"strings"
 	"testing"
 	"unicode"
 	"unicode/utf8"
 
+	"parley/chat"
 	"parley/names"
 )
 
@@ -90,4 +92,18 @@ func FuzzSearchKey(f *testing.F) {
 			t.Fatalf("key of %q in capitals is %q", key, upper)
 		}
 	})
+}
+
+// TestSearchKeyIsTheSame: digests that were kept hold what SearchKey returned then. If it returns something else now, be it
+// because of a newer Unicode, then chat.DigestForm must be raised, and the sum here be replaced.
+func TestSearchKeyIsTheSame(t *testing.T) {
+	sum := fnv.New64a()
+	for r := rune(0); r <= unicode.MaxRune; r++ {
+		if utf8.ValidRune(r) {
+			_, _ = sum.Write([]byte(names.Precis{}.SearchKey(string(r) + "a" + string(r)))) // never fails
+		}
+	}
+	if got := sum.Sum64(); chat.DigestForm != 1 || got != 0xf5840b07c82e8033 {
+		t.Errorf("form %d has the sum %#x", chat.DigestForm, got)
+	}
 }
