@@ -254,3 +254,24 @@ func FuzzImport(f *testing.F) {
 		}
 	})
 }
+
+// TestDerived: what comes back by itself stays out of an export, and nothing else does.
+func TestDerived(t *testing.T) {
+	h := newHouse(t)
+	all := fill(t, h)
+	h.Derived = func(name string, k table.Key) bool { return name == "chat" && k.Part == "derived" }
+	for _, part := range []string{"derived", "derived#not"} {
+		op := table.Op{Kind: table.Put, Table: "chat", Item: table.Item{Key: table.Key{Part: part, Sort: "x"}, Attrs: []table.Attr{table.S("a", "of "+part)}}}
+		if err := h.Store.Write(t.Context(), op); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var out bytes.Buffer
+	counts, err := transfer.Export(t.Context(), h, &out)
+	if err != nil || counts.Items != all.Items+1 {
+		t.Fatalf("%+v, %v; want %d items", counts, err, all.Items+1)
+	}
+	if s := out.String(); strings.Contains(s, `"of derived"`) || !strings.Contains(s, `"of derived#not"`) {
+		t.Error("the export has what is derived, or lacks what is not")
+	}
+}
