@@ -1,6 +1,7 @@
 import type {
   Attachment, Erasure, FileLink, Invite, InvitePreview, LoginResult, Member, Membership, Message, MessagePage, MyRoom, Notice,
-  NotificationRules, NotifyLevel, PageBounds, Presence, PublicRoom, PushDevice, PushResult, ReadMark, RegisterInput, RegisterResult, Role, Room, SendInput,
+  NotificationRules, NotifyLevel, PageBounds, Presence, PublicRoom, PushDevice, PushResult, ReadMark, RegisterInput, RegisterResult, Role, Room,
+  SearchInput, SearchPage, SendInput,
   ServerInfo, Session, Upload, User, Waited,
 } from '../protocol/types'
 import type { Http } from './http'
@@ -52,6 +53,7 @@ export class Routes {
   removeMember = (roomId: string, userId: string) => this.http.request<void>('DELETE', `/rooms/${seg(roomId)}/members/${seg(userId)}`)
 
   messages = (roomId: string, bounds: PageBounds) => this.http.get<MessagePage>(`/rooms/${seg(roomId)}/messages`, { ...bounds })
+  search = (input: SearchInput, signal?: AbortSignal) => this.http.request<SearchPage>('GET', '/search', { query: { ...input }, signal })
   message = (roomId: string, messageId: string) => this.http.get<Message>(`/rooms/${seg(roomId)}/messages/${seg(messageId)}`)
   send = ({ roomId, ...message }: SendInput) => this.http.request<Message>('POST', `/rooms/${seg(roomId)}/messages`, { body: message })
   edit = (roomId: string, messageId: string, content: string) =>

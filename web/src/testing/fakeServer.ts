@@ -1,7 +1,8 @@
 import type {
-  Actions, Attachment, LogFrame, Message, MessagePage, MyRoom, Notice, NotifyLevel, Problem, Room, ServerFrame, SyncedRoom, Upload, User,
+  Actions, Attachment, LogFrame, Message, MessagePage, MyRoom, Notice, NotifyLevel, Problem, Room, SearchPage, ServerFrame, SyncedRoom, Upload, User,
 } from '../protocol/types'
 import { ApiError } from '../api/errors'
+import { maxQuery, maxWords, searchKey, wordsOf } from '../components/search/searchKey'
 import type { PutBytes } from '../api/put'
 import { logNumber } from '../timeline/log'
 import type { FakeSocket } from './fakeSocket'
@@ -58,6 +59,8 @@ export class FakeServer {
   /** How far behind `sync` still helps, and how many events fit into an answer. */
   syncLimit = 2000
   syncFits = 500
+  /** How many messages a page of a search looks at. */
+  searchStep = 50
   /** Numbers not delivered live, so that clients must find the gap. */
   readonly swallowed = new Set<number>()
   now = Date.UTC(2026, 5, 1, 12)
@@ -200,6 +203,7 @@ export class FakeServer {
     if (request === 'GET /presence') return { clients: [] }
     if (request === 'GET /rooms') return { rooms: [...this.rooms.values()].filter((r) => r.members.has(userId)).map((r) => this.mine(r, userId)) }
     if (request === 'GET /notifications') return { notifications: this.notices(userId) }
+    if (request === 'GET /search') return this.search(query, userId)
     const upload = /^(POST|DELETE) \/uploads(?:\/([^/]+))?$/.exec(request)
     if (upload) return this.upload(upload[1]!, upload[2], body)
     const person = /^GET \/users\/([^/]+)$/.exec(request)
@@ -207,6 +211,24 @@ export class FakeServer {
     const [, method, roomId, rest = ''] = /^(\w+) \/rooms\/([^/]+)(.*)$/.exec(request) ?? []
     if (method && roomId) return this.roomRoute(method, this.rooms.get(roomId) ?? fail('not_found'), rest, body, query, userId)
     return fail('not_found')
+  }
+
+  /** Finds messages of the rooms that one is in, newest first; looks at `searchStep` of them for each page. */
+  private search(query: URLSearchParams, userId: string): SearchPage {
+    const text = query.get('query') ?? ''
+    const words = wordsOf(text)
+    if (words.length === 0 || words.length > maxWords || text.length > maxQuery) fail('invalid_request')
+    const one = query.get('roomId')
+    if (one && !this.rooms.get(one)?.members.has(userId)) fail(this.rooms.has(one) ? 'forbidden' : 'not_found')
+    const all = [...this.rooms.values()].filter(({ room, members }) => members.has(userId) && (!one || room.roomId === one))
+      .flatMap((made) => made.messages).sort((a, b) => b.createdAt - a.createdAt)
+    const from = Number(query.get('cursor') ?? 0)
+    const upTo = Math.min(from + this.searchStep, all.length)
+    const messages = all.slice(from, upTo).filter((message) => {
+      const key = searchKey([message.content, ...message.attachments.map((file) => file.filename)].join('\n'))
+      return !message.deletedAt && (!query.get('userId') || message.userId === query.get('userId')) && words.every((word) => key.includes(word))
+    })
+    return { messages, ...(upTo < all.length && { cursor: String(upTo), searchedTo: all[upTo - 1]!.createdAt }) }
   }
 
   private upload(method: string, fileId: string | undefined, body: Record<string, unknown>): unknown {
