@@ -1,7 +1,7 @@
 import { defineConfig, type PlaywrightTestConfig } from '@playwright/test'
 
 /** The stories that are told on a phone as well. */
-const onPhone = /(aws|first-run|conversation|direct|network|offline|accessibility|phone|reactions|files|mentions|links|data|push)\.spec\.ts/
+const onPhone = /(aws|first-run|conversation|direct|network|offline|accessibility|phone|reactions|files|mentions|links|data|push|search)\.spec\.ts/
 
 /** Debian's Chromium, never one from the network. */
 const chromium = process.env.CHROMIUM ?? '/usr/bin/chromium'
