@@ -79,8 +79,10 @@ test('messages are found as one types, and each leads to its place', async ({ wo
       await page.keyboard.press('Escape')
       await expect(search).toHaveCount(0)
       await page.keyboard.press('Control+k')
+      await expect(page.getByRole('combobox', { name: 'Room, person or command' })).toBeFocused()
       await page.keyboard.type('nobody else')
       await page.getByRole('option', { name: 'Search all messages for “nobody else”' }).click()
+      await expect(box).toBeFocused()
     } else {
       await open()
       await box.fill('nobody else')
