@@ -55,8 +55,8 @@ func (a asset) compress(plain []byte) {
 	}
 	a.forms["gzip"] = sync.OnceValue(func() form {
 		var out bytes.Buffer
-		z := gzip.NewWriter(&out)
-		_, _ = z.Write(plain) // a buffer takes everything
+		z, _ := gzip.NewWriterLevel(&out, gzip.BestCompression) // a level that there is; it is done once
+		_, _ = z.Write(plain)                                   // a buffer takes everything
 		_ = z.Close()
 		return newForm(out.Bytes())
 	})
