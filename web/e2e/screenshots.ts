@@ -136,6 +136,11 @@ test('desktop, light, English', async ({ world }) => {
 test('desktop, dark, German', async ({ world }) => {
   const chat = await talk(world, german, 'de-DE', desktop, 'dark')
   await chat.box.fill('Soll ich Kuchen mitbringen?')
+  await chat.page.keyboard.press('Control+Shift+f')
+  const search = chat.page.getByRole('search', { name: 'Nachrichten suchen' })
+  await search.getByText('Alle Räume').click()
+  await search.getByRole('textbox').fill('bo')
+  await expect(search.locator('mark')).toHaveCount(4)
   await shoot(chat.page, 'desktop-dark-de')
 })
 
