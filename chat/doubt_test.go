@@ -16,12 +16,12 @@ import (
 type watched struct {
 	*store.Store
 	reads atomic.Int64
-	takes time.Duration
+	takes atomic.Int64 // nanoseconds
 }
 
 func (w *watched) Rooms(ctx context.Context, roomIDs ...string) ([]chat.Room, error) {
 	w.reads.Add(1)
-	time.Sleep(w.takes)
+	time.Sleep(time.Duration(w.takes.Load()))
 	return w.Store.Rooms(ctx, roomIDs...)
 }
 
@@ -115,7 +115,7 @@ func TestNotStored(t *testing.T) {
 // A service that ends while it looks ends the look.
 func TestEndAmidDoubt(t *testing.T) {
 	doubtful(t, func(h *house, c chat.Commit) { h.ok(h.store.Commit(h.ctx, c)) }, func(h *house, w *watched) {
-		w.takes = 5 * time.Second
+		w.takes.Store(int64(5 * time.Second))
 		time.Sleep(2 * time.Second) // the look has begun
 		equal(t, "reads", w.reads.Load(), 1)
 		h.hears("u-bob")
