@@ -257,6 +257,7 @@ func (d *Deliverer) announce(ctx context.Context, roomID string, told chat.Told,
 		out.gone, out.deaf = append(out.gone, o.gone...), append(out.deaf, o.deaf...)
 		return err
 	}
+	a.without(joining(events))
 	for i := range events {
 		e := events[i].Room
 		if e == nil || e.Membership == nil {
@@ -264,11 +265,17 @@ func (d *Deliverer) announce(ctx context.Context, roomID string, told chat.Told,
 		}
 		switch userID := e.Membership.UserID; e.Change {
 		case chat.MemberJoined:
-			if err := errors.Join(flush(i), d.joined(pushing, roomID, userID, a)); err != nil {
+			if err := flush(i); err != nil {
+				return err
+			}
+			if err := d.joined(pushing, roomID, userID, a); err != nil {
 				return err
 			}
 		case chat.MemberLeft, chat.MemberRemoved:
-			if err := errors.Join(flush(i+1), d.left(pushing, roomID, userID, a)); err != nil {
+			if err := flush(i + 1); err != nil {
+				return err
+			}
+			if err := d.left(pushing, roomID, userID, a); err != nil {
 				return err
 			}
 		}
@@ -284,6 +291,28 @@ func (d *Deliverer) announce(ctx context.Context, roomID string, told chat.Told,
 	err := d.store.Tell(ctx, roomID, told)
 	d.forgetGone(ctx, out)
 	return err
+}
+
+// joining are those who were not in the room before events: the first that happens to them is that they join. They may be
+// noted as hearing it all the same, by somebody who told a part of events and died, or by a connection of theirs.
+func joining(events []chat.Event) (userIDs []string) {
+	var seen []string
+	for i := range events {
+		e := events[i].Room
+		if e == nil || e.Membership == nil || slices.Contains(seen, e.Membership.UserID) {
+			continue
+		}
+		seen = append(seen, e.Membership.UserID)
+		if e.Change == chat.MemberJoined {
+			userIDs = append(userIDs, e.Membership.UserID)
+		}
+	}
+	return userIDs
+}
+
+// without leaves out people who do not hear the room yet.
+func (a *audience) without(userIDs []string) {
+	a.people = slices.DeleteFunc(a.people, func(id string) bool { return slices.Contains(userIDs, id) })
 }
 
 // joined makes a person hear a room from here on, if rooms are noted for them.
@@ -303,7 +332,7 @@ func (d *Deliverer) joined(ctx context.Context, roomID, userID string, a *audien
 
 // left ends that a person hears a room.
 func (d *Deliverer) left(ctx context.Context, roomID, userID string, a *audience) error {
-	a.people = slices.DeleteFunc(a.people, func(id string) bool { return id == userID })
+	a.without([]string{userID})
 	return d.store.Unhear(ctx, userID, roomID)
 }
 

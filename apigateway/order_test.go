@@ -1,13 +1,19 @@
 package apigateway_test
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"parley/apigateway"
+	"parley/chat"
+	"parley/limit"
+	"parley/names"
+	"parley/store"
 )
 
 // TestOrderOfManyProcesses: functions that write to one room at once tell it in the order of its log, each number once,
@@ -142,3 +148,75 @@ func TestRepairTellsNothingTwice(t *testing.T) {
 		}
 	})
 }
+
+// TestKilledWhileTellingWhoComesAndGoes: a joining and a leaving are told in part by a function that dies, and then by
+// another: who joins hears nothing from before, who leaves hears it and nothing after.
+func TestKilledWhileTellingWhoComesAndGoes(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		t.Run(fmt.Sprintf("after=%v", after), func(t *testing.T) {
+			ended := false
+			for step := int64(1); !ended; step++ {
+				synctest.Test(t, func(t *testing.T) { ended = comesAndGoes(t, step, after) })
+				if step > 100 {
+					t.Fatal("the function does not end")
+				}
+			}
+		})
+	}
+}
+
+// comesAndGoes tells whether the function got to its end before the step.
+func comesAndGoes(t *testing.T, step int64, after bool) (ended bool) {
+	w := newTown(t, 3)
+	w.makeRoom()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(w.process().service.Leave(t.Context(), w.users[2].UserID, w.room))
+	clear(w.conns.sent)
+	first := w.head() + 1
+	s := store.New(w.db, nil)
+	died := chat.New(chat.Config{Log: s, Rooms: s, Markers: s, Notices: s, Users: s, Seen: s, Deliverer: mute{}, Limiter: limit.New(limit.Config{Off: true}),
+		Names: names.Precis{}, Shared: true})
+	say := func(text string) {
+		t.Helper()
+		_, err := died.Send(t.Context(), w.users[0].UserID, chat.NewMessage{RoomID: w.room, Content: text, ClientMessageID: text})
+		must(err)
+	}
+	say("both stay")
+	must(died.Leave(t.Context(), w.users[1].UserID, w.room))
+	say("one is left")
+	_, err := died.Join(t.Context(), w.users[2].UserID, w.room)
+	must(err)
+	say("one has come")
+
+	victim := w.process()
+	victim.killAt, victim.after = step, after
+	_ = victim.Repair(t.Context(), w.room, first, w.head())
+	must(w.process().Repair(t.Context(), w.room, first, w.head()))
+	for id, want := range map[string][]int64{
+		"c0": {first, first + 1, first + 2, first + 3, first + 4}, "c1": {first, first + 1}, "c2": {first + 3, first + 4},
+	} {
+		var got []int64 // without what came again
+		for _, n := range w.numbers(id) {
+			if !slices.Contains(got, n.seq) {
+				got = append(got, n.seq)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("step %d: %s was told %v, want %v", step, id, got, want)
+		}
+	}
+	return victim.steps.Load() < step
+}
+
+// mute tells nobody anything, as a function that dies when it has written.
+type mute struct{ chat.Deliverer }
+
+func (mute) Deliver(context.Context, chat.Delivery)                     {}
+func (mute) Signal(context.Context, string, string, chat.Event)         {}
+func (mute) ToUsers(context.Context, chat.Event, ...string)             {}
+func (mute) Online(context.Context, ...string) (map[string]bool, error) { return nil, nil }
