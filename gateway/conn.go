@@ -108,7 +108,7 @@ func (c *conn) write(run []byte, is trait) bool {
 	if is&volatile != 0 && (c.out.size > limits.QueueBytes/2 || len(c.out.runs) > limits.QueueRuns/2 || total > limits.QueueTotal/2) {
 		return true
 	}
-	if !c.out.empty() && (c.out.size+len(run) > limits.QueueBytes || len(c.out.runs) >= limits.QueueRuns || total > limits.QueueTotal) {
+	if !c.out.empty() && (c.out.size+len(run) > limits.QueueBytes || len(c.out.runs) >= limits.QueueRuns || total > limits.QueueTotal && c.out.behind()) {
 		c.g.slow.Add(1)
 		c.shut(protocol.CloseTooSlow)
 		return false

@@ -14,6 +14,9 @@ type queue struct {
 
 func (q *queue) empty() bool { return len(q.runs) == 0 }
 
+// behind tells whether more waits than is being written now.
+func (q *queue) behind() bool { return len(q.runs) > q.taken }
+
 func (q *queue) push(run []byte) {
 	q.runs = append(q.runs, run)
 	q.grow(len(run))
