@@ -19,6 +19,7 @@ describe('searchKey', () => {
 describe('wordsOf', () => {
   it.each([
     ['  Peas  and peas ', ['peas', 'and']], ['"pick them" now', ['pick them', 'now']], ['"open end', ['open end']], ['"" " "', []], ['a"b c"d', ['a', 'b c', 'd']],
+    ['„am Hafen“ “pick them” nicht', ['am hafen', 'pick them', 'nicht']],
   ])('%s', (query, words) => expect(wordsOf(query)).toEqual(words))
 })
 

@@ -15,8 +15,8 @@ function strip(text: string): string {
   return text.replace(/[\u0300-\u036f\p{Cf}\p{Variation_Selector}]/gu, '').replaceAll('ı', 'i')
 }
 
-/** The words of a query in that form, each once: what stands in "quotes" is one. */
+/** The words of a query in that form, each once: what stands in "quotes" is one, also in those that phones make of them. */
 export function wordsOf(query: string): string[] {
-  const parts = [...query.matchAll(/"([^"]*)"?|[^\s"]+/g)].map(([whole, quoted]) => searchKey(quoted ?? whole).trim())
+  const parts = [...query.replace(/[“”„]/g, '"').matchAll(/"([^"]*)"?|[^\s"]+/g)].map(([whole, quoted]) => searchKey(quoted ?? whole).trim())
   return [...new Set(parts.filter(Boolean))]
 }
